@@ -238,10 +238,10 @@ def export_onnx(layers: list[Layer], folder: Path) -> None:
 def export_tfjs(layers: list[Layer], folder: Path) -> None:
     """A TensorFlow.js graph model: `tf.loadGraphModel`, then `predict(x)` or `execute({image: x})`.
 
-    Written here because the tensorflowjs converter does not install beside a current TensorFlow (it needs 2.19 at most).
-    The format: the GraphDef as JSON with the constants' values left out, and a manifest that places
-    them in the .bin file. Each layer is one _FusedMatMul, which is what the converter makes of
-    MatMul, BiasAdd and Relu.
+    Written here because the tensorflowjs converter does not install beside a current TensorFlow
+    (4.22 needs 2.19 at most). The format: the GraphDef as JSON with the constants' values left out,
+    and a manifest that places them in the .bin file. Each layer is one _FusedMatMul, which is what
+    the converter makes of MatMul, BiasAdd and Relu.
     """
     inputs, outputs = layers[0].kernel.shape[0], len(layers[-1].bias)
     constants = [
