@@ -1,0 +1,28 @@
+"""The catalog: TOML folders into contestants, models and boards. Read-only, schema-checked."""
+
+from servemark.catalog.boards import board_names, load_board
+from servemark.catalog.contestants import (
+    Contestant,
+    Language,
+    load_contestants,
+    select_contestants,
+    suggestion,
+)
+from servemark.catalog.corpus import Picture, RequestParts, multipart, requests_of
+from servemark.catalog.models import Model, load_model
+
+__all__ = [
+    "Contestant",
+    "Language",
+    "Model",
+    "Picture",
+    "RequestParts",
+    "board_names",
+    "load_board",
+    "load_contestants",
+    "load_model",
+    "multipart",
+    "requests_of",
+    "select_contestants",
+    "suggestion",
+]

