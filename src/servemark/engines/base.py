@@ -1,0 +1,44 @@
+"""What a load engine is: one call that loads an endpoint for a while and says what it saw."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from servemark.catalog import Picture
+from servemark.catalog.manifests import Need
+from servemark.records import Cell, Endpoint, LoadResult
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """What an engine is asked to do once."""
+
+    endpoint: Endpoint
+    cell: Cell
+    pictures: Sequence[Picture]
+    """The corpus; requests rotate through it in this order."""
+    duration_s: float
+    cores: tuple[int, ...]
+    scratch: Path
+    """A folder for files that the engine needs meanwhile."""
+    environment: Mapping[str, str]
+    """Environment for programs that the engine starts."""
+
+
+class LoadEngine(Protocol):
+    """Puts one cell's load on an endpoint."""
+
+    name: str
+    needs: Mapping[str, Need]
+    """Programs that must be on the machine, as for a language."""
+
+    def run(self, assignment: Assignment) -> LoadResult:
+        """Load the endpoint for the assignment's duration.
+
+        A request that fails is counted, not raised. Raises ``EngineError`` when the engine itself
+        cannot do its work.
+        """
+        ...

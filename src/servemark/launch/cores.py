@@ -1,0 +1,46 @@
+"""Which cores the server gets and which the load engine gets."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection
+from pathlib import Path
+
+from servemark.records import Cores
+
+TOPOLOGY = Path("/sys/devices/system/cpu")
+
+
+def available_cores() -> list[int]:
+    """The cores that this process may use, hardware threads of one physical core side by side."""
+    return sorted(os.sched_getaffinity(0), key=lambda cpu: (*_place(cpu), cpu))
+
+
+def split_cores(available: Collection[int], server: int, engine: int) -> Cores:
+    """``server`` cores from the front and ``engine`` cores from the back, as far as they go.
+
+    >>> split_cores([0, 1, 2, 3], server=2, engine=1)
+    Cores(server=(0, 1), engine=(3,), warning=None)
+    """
+    cores = list(available)
+    if len(cores) == 1:
+        warning = "There is only one core: server and load engine share it, so results are weak."
+        return Cores(server=tuple(cores), engine=tuple(cores), warning=warning)
+    engine_count = max(1, min(engine, len(cores) - server))
+    server_count = min(server, len(cores) - engine_count)
+    short = server_count < server
+    return Cores(
+        server=tuple(cores[:server_count]),
+        engine=tuple(cores[-engine_count:]),
+        warning=f"The server should get {server} cores but gets {server_count}." if short else None,
+    )
+
+
+def _place(cpu: int) -> tuple[int, int]:
+    """Package and physical core, or the cpu itself where the kernel does not say."""
+    folder = TOPOLOGY / f"cpu{cpu}" / "topology"
+    try:
+        package = int((folder / "physical_package_id").read_text())
+        return package, int((folder / "core_id").read_text())
+    except (OSError, ValueError):
+        return 0, cpu

@@ -1,0 +1,6 @@
+"""From a board to its trials. Pure: nothing here runs, waits or reads a clock."""
+
+from servemark.plan.blocks import Plan, given_up
+from servemark.plan.matrix import cross
+
+__all__ = ["Plan", "cross", "given_up"]

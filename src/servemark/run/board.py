@@ -1,0 +1,215 @@
+"""Running a board: verify each variant, then measure trial after trial as the plan says."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from servemark.engines import Assignment
+from servemark.errors import LaunchError
+from servemark.launch import Server, describe_exit, machine_ticks, use_between
+from servemark.plan import Plan, given_up
+from servemark.records import (
+    Board,
+    Cell,
+    LoadResult,
+    ServerUse,
+    StartUp,
+    Trial,
+    TrialResult,
+    Variant,
+)
+from servemark.run.verification import make_subject, verify_running
+from servemark.run.workbench import Listener, Workbench, log_name
+from servemark.stats import judge
+from servemark.store import RunFolder
+from servemark.units import seconds_to_ns
+from servemark.verify import NoAnswer, Wrong, ask, fault_of, read_prediction
+
+
+def run_board(bench: Workbench, folder: RunFolder, listener: Listener) -> None:
+    """Do whatever of the run is not done yet. What is done is on the disk at any moment."""
+    header = folder.header()
+    variants = [entrant.variant for entrant in header.entrants]
+    with folder.locked(), _pinned(bench.cores.engine):
+        passed = _verify_all(bench, folder, header.board, variants, listener)
+        plan = Plan(header.board, passed)
+        history = folder.trials()
+        with Visitor(bench, folder, header.board, _starts(history)) as visitor:
+            while (trial := plan.next(history)) is not None:
+                left = _count_left(plan, history)
+                listener.measuring(trial, len(history), len(history) + left)
+                result = visitor.measure(trial)
+                folder.append_trial(result)
+                history.append(result)
+                listener.measured(result)
+
+
+def _verify_all(
+    bench: Workbench,
+    folder: RunFolder,
+    board: Board,
+    variants: list[Variant],
+    listener: Listener,
+) -> tuple[Variant, ...]:
+    """The variants that pass, in their order; those verified before are not verified again."""
+    known = {each.variant.id: each for each in folder.verifications()}
+    for number, variant in enumerate(variants):
+        if variant.id not in known:
+            listener.verifying(variant, number, len(variants))
+            found = verify_running(bench, variant, folder.logs, board.golden_images)
+            folder.append_verification(found)
+            known[variant.id] = found
+            listener.verified(found)
+    return tuple(variant for variant in variants if known[variant.id].passed)
+
+
+def _starts(history: list[TrialResult]) -> int:
+    return max((result.start for result in history), default=0)
+
+
+def _count_left(plan: Plan, history: list[TrialResult]) -> int:
+    done = {result.trial.number for result in history}
+    lost = given_up(history)
+    return sum(trial.number not in done and trial.variant.id not in lost for trial in plan.trials())
+
+
+class Visitor(AbstractContextManager["Visitor"]):
+    """Measures trials; trials of one visit (block, variant and stage) share one fresh start."""
+
+    def __init__(self, bench: Workbench, folder: RunFolder, board: Board, starts: int) -> None:
+        self._bench = bench
+        self._folder = folder
+        self._board = board
+        self._starts = starts
+        self._pictures = bench.model.pictures()
+        self._server: Server | None = None
+        self._visit: tuple[int, str, str] | None = None
+        self._start_up: StartUp | None = None
+        self._scratch = tempfile.TemporaryDirectory(prefix="servemark-")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._close()
+        self._scratch.cleanup()
+
+    def measure(self, trial: Trial) -> TrialResult:
+        """One trial. A server that does not start, or dies, becomes a result that says so."""
+        started_utc = datetime.now(UTC).isoformat(timespec="milliseconds")
+        load = use = steal = failure = tail = None
+        try:
+            server = self._visited(trial)
+            load, use, steal = self._slice(server, trial.cell)
+            ended = server.exited()
+            if ended is not None:
+                raise LaunchError(f"it died under load {describe_exit(ended.status)}")
+        except LaunchError as error:
+            failure = str(error)
+            tail = None if self._server is None else self._server.log_tail()
+            self._close()
+        return TrialResult(
+            trial=trial,
+            started_utc=started_utc,
+            start=self._starts,
+            cores_server=self._bench.cores.server,
+            cores_engine=self._bench.cores.engine,
+            warm_up_ns=seconds_to_ns(self._board.warm_up_s),
+            load=load,
+            server=use,
+            start_up=self._start_up,
+            steal_share=steal,
+            failure=failure,
+            log_tail=tail,
+            verdict=judge(load, steal, failure),
+        )
+
+    def _visited(self, trial: Trial) -> Server:
+        """The server of the trial's visit, freshly started where it does not run yet."""
+        visit = (trial.block, trial.variant.id, trial.cell.stage)
+        if self._server is not None and self._visit == visit:
+            return self._server
+        self._close()
+        self._starts += 1
+        self._visit = visit
+        log = self._folder.logs / f"{log_name(trial.variant)}-{self._starts}.log"
+        launch = self._bench.launch(trial.variant, log, trial.cell.stage)
+        self._server = server = Server(launch)
+        ready_ns = server.wait_ready()
+        self._first_answer(server)
+        answered_ns = time.monotonic_ns() - server.spawned_ns
+        self._start_up = StartUp(ready_ns=ready_ns, first_answer_ns=answered_ns)
+        return server
+
+    def _first_answer(self, server: Server) -> None:
+        """One upload that must be answered rightly before load is put on."""
+        image = self._bench.model.golden.images[0]
+        subject = make_subject(self._bench, server, [image])
+        picture = subject.right()
+        headers = {"Content-Type": picture.media_type}
+        try:
+            answer = ask(server.endpoint, "POST", "/", headers, picture.content)
+            fault = fault_of(subject, image, *read_prediction(subject, answer))
+        except (NoAnswer, Wrong) as finding:
+            fault = str(finding)
+        if fault is not None:
+            raise LaunchError(f"its first prediction was wrong: {fault}")
+
+    def _slice(self, server: Server, cell: Cell) -> tuple[LoadResult, ServerUse, float | None]:
+        """Warm up, then measure: what the engine saw, what the server used, the steal's share."""
+        self._load(server, cell, self._board.warm_up_s)
+        before = server.use()
+        ticks = machine_ticks()
+        load = self._load(server, cell, self._board.slice_s)
+        stolen, all_ticks = (new - old for new, old in zip(machine_ticks(), ticks, strict=True))
+        use = use_between(before, server.use())
+        return load, use, stolen / all_ticks if all_ticks else None
+
+    def _load(self, server: Server, cell: Cell, duration_s: float) -> LoadResult:
+        return self._bench.engine.run(
+            Assignment(
+                endpoint=server.endpoint,
+                cell=cell,
+                pictures=self._pictures,
+                duration_s=duration_s,
+                cores=self._bench.cores.engine,
+                scratch=Path(self._scratch.name),
+                environment=self._bench.engine_environment,
+            )
+        )
+
+    def _close(self) -> None:
+        if self._server is not None:
+            self._server.stop()
+        self._server = self._visit = self._start_up = None
+
+
+class _pinned(AbstractContextManager[None]):  # noqa: N801 - used as a verb
+    """servemark itself stays off the server's cores meanwhile."""
+
+    def __init__(self, cores: tuple[int, ...]) -> None:
+        self._cores = cores
+
+    def __enter__(self) -> None:
+        self._before = os.sched_getaffinity(0)
+        os.sched_setaffinity(0, self._cores)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        os.sched_setaffinity(0, self._before)

@@ -1,0 +1,69 @@
+"""What the orchestrator works with: everything that a variant needs in order to be started."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from servemark.catalog import Contestant, Model
+from servemark.engines import LoadEngine
+from servemark.launch import Launch
+from servemark.prepare import environment_of
+from servemark.records import Cores, Stage, Trial, TrialResult, Variant, Verification
+
+
+@dataclass(frozen=True, slots=True)
+class Workbench:
+    """Contestants, model, engine and cores of one run."""
+
+    contestants: Mapping[str, Contestant]
+    model: Model
+    engine: LoadEngine
+    cores: Cores
+    home: Path
+    server_environment: Mapping[str, str]
+    engine_environment: Mapping[str, str]
+
+    def launch(
+        self,
+        variant: Variant,
+        log: Path,
+        stage: Stage = "full",
+        changes: Mapping[str, str | None] | None = None,
+    ) -> Launch:
+        """How that variant is started."""
+        contestant = self.contestants[variant.contestant]
+        return Launch(
+            contestant=contestant,
+            variant=variant,
+            environment_folder=environment_of(self.home, contestant, variant.runtime).folder,
+            model=self.model,
+            log=log,
+            base_environment=self.server_environment,
+            cores=self.cores.server,
+            stage=stage,
+            changes=changes or {},
+        )
+
+
+class Listener(Protocol):
+    """Whoever wants to know how a run goes on."""
+
+    def verifying(self, variant: Variant, number: int, count: int) -> None:
+        """A variant is about to be verified."""
+
+    def verified(self, verification: Verification) -> None:
+        """A variant was verified."""
+
+    def measuring(self, trial: Trial, number: int, count: int) -> None:
+        """A trial is about to be measured."""
+
+    def measured(self, result: TrialResult) -> None:
+        """A trial was measured and is on the disk."""
+
+
+def log_name(variant: Variant) -> str:
+    """A file name for a variant."""
+    return variant.id.replace("/", "-")

@@ -1,0 +1,146 @@
+"""HTTP/1.1 as a tester needs it: requests whole, in pieces, and broken on purpose."""
+
+from __future__ import annotations
+
+import http.client
+import select
+import socket
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+from servemark.records import Endpoint
+
+TIMEOUT_S = 10.0
+_PIECE_BYTES = 65_536
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A response as it came back."""
+
+    status: int
+    content_type: str
+    body: bytes
+    closes: bool
+    """Whether the server said that it closes the connection."""
+
+    def brief(self) -> str:
+        """Status and the beginning of the body, for a report."""
+        text = self.body[:120].decode("utf-8", "replace").replace("\n", " ")
+        return f"{self.status} {text}".strip()
+
+
+class NoAnswer(Exception):  # noqa: N818 - it is a finding, not an error of ours
+    """The server did not answer; the message says what happened instead."""
+
+
+class Connection:
+    """One TCP connection to the server under test."""
+
+    def __init__(self, endpoint: Endpoint, timeout_s: float = TIMEOUT_S) -> None:
+        try:
+            self._socket = socket.create_connection((endpoint.host, endpoint.port), timeout_s)
+        except OSError as error:
+            raise NoAnswer(f"no connection ({error.strerror or error})") from error
+        self._host = f"{endpoint.host}:{endpoint.port}"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._socket.close()
+
+    def head(self, method: str, path: str, headers: Mapping[str, str]) -> bytes:
+        """The request line and headers as bytes."""
+        lines = [f"{method} {path} HTTP/1.1", f"Host: {self._host}"]
+        lines += [f"{name}: {value}" for name, value in headers.items()]
+        return "\r\n".join([*lines, "", ""]).encode()
+
+    def send(self, data: bytes) -> bool:
+        """Send it in pieces until all is sent (``True``) or the server answers or closes first."""
+        for start in range(0, len(data), _PIECE_BYTES):
+            if select.select([self._socket], [], [], 0)[0]:
+                return False
+            try:
+                self._socket.sendall(data[start : start + _PIECE_BYTES])
+            except OSError:
+                return False
+        return True
+
+    def receive(self) -> Answer:
+        """The next response; 1xx responses are passed over. Raises ``NoAnswer``."""
+        response = http.client.HTTPResponse(self._socket)
+        try:
+            response.begin()
+            body = response.read()
+        except TimeoutError as error:
+            raise NoAnswer("no answer in time") from error
+        except (OSError, http.client.HTTPException) as error:
+            raise NoAnswer(f"the connection was closed without an answer ({error})") from error
+        return Answer(
+            response.status,
+            response.headers.get("Content-Type", ""),
+            body,
+            response.will_close,
+        )
+
+    def receive_raw(self, most: int = 4096) -> bytes:
+        """Whatever comes next; empty when the server has closed the connection."""
+        try:
+            return self._socket.recv(most)
+        except TimeoutError as error:
+            raise NoAnswer("nothing came in time") from error
+        except OSError:
+            return b""
+
+
+def ask(
+    endpoint: Endpoint,
+    method: str,
+    path: str,
+    headers: Mapping[str, str] | None = None,
+    body: bytes | None = None,
+) -> Answer:
+    """One request on a connection of its own. Raises ``NoAnswer``."""
+    sent = dict(headers or {})
+    if body is not None:
+        sent["Content-Length"] = str(len(body))
+    with Connection(endpoint) as connection:
+        connection.send(connection.head(method, path, sent))
+        if body:
+            connection.send(body)
+        return connection.receive()
+
+
+def ask_chunked(
+    endpoint: Endpoint, path: str, headers: Mapping[str, str], pieces: Iterable[bytes]
+) -> Answer:
+    """One POST whose body has no declared length."""
+    with Connection(endpoint) as connection:
+        head = connection.head("POST", path, {**headers, "Transfer-Encoding": "chunked"})
+        going = connection.send(head)
+        for piece in pieces:
+            going = going and connection.send(f"{len(piece):x}\r\n".encode() + piece + b"\r\n")
+        if going:
+            connection.send(b"0\r\n\r\n")
+        return connection.receive()
+
+
+def wait_closed(connection: Connection, timeout_s: float) -> bool:
+    """Whether the server closes the connection within the timeout."""
+    deadline = time.monotonic() + timeout_s
+    while time.monotonic() < deadline:
+        try:
+            if connection.receive_raw() == b"":
+                return True
+        except NoAnswer:
+            return False
+    return False

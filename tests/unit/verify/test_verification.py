@@ -1,0 +1,143 @@
+"""Verification passes what keeps the contract and names what does not."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from servemark.catalog import load_contestants
+from servemark.catalog.manifests import GoldenImage
+from servemark.engines.fake import FakeEngine
+from servemark.guard import Exit
+from servemark.records import Cores, Variant, Verification
+from servemark.run import Workbench, verify_running, verify_whole
+from servemark.verify import judge_bad_start, judge_stop
+from tests.conftest import ToyProject
+
+
+def verify(toys: ToyProject, mode: str, tmp_path: Path, whole: bool = False) -> Verification:
+    toys.add(mode)
+    launch = toys.launch(mode, tmp_path / "log")
+    bench = Workbench(
+        contestants=load_contestants(toys.folder / "contestants"),
+        model=launch.model,
+        engine=FakeEngine(),
+        cores=Cores(server=(), engine=()),
+        home=tmp_path,
+        server_environment={"PATH": os.environ["PATH"]},
+        engine_environment={},
+    )
+    variant = Variant(contestant=f"toy/{mode}", server="builtin", runtime="numpy")
+    return (verify_whole if whole else verify_running)(bench, variant, tmp_path, None)
+
+
+def faults(verification: Verification) -> dict[str, str]:
+    return {check.name: check.seen for check in verification.checks if not check.passed}
+
+
+def test_a_server_that_keeps_the_contract_passes_every_check(
+    toys: ToyProject, tmp_path: Path
+) -> None:
+    verification = verify(toys, "good", tmp_path, whole=True)
+    assert faults(verification) == {}
+    assert verification.passed
+    assert {check.group for check in verification.checks} == {
+        "predictions",
+        "failures",
+        "connections",
+        "golden set",
+        "stages",
+        "starts that must fail",
+        "stops",
+    }
+    assert "512 images as multipart" in {check.name for check in verification.checks}
+
+
+def test_wrong_answers_are_found_and_counted(toys: ToyProject, tmp_path: Path) -> None:
+    found = faults(verify(toys, "wrong", tmp_path))
+    assert set(found) == {"512 images as multipart", "512 images as raw"}
+    # The cheat always says 7: what it gets right by luck is at most what the set has of 7s.
+    wrong = int(found["512 images as raw"].split()[0])
+    assert wrong > 400
+
+
+def test_a_server_that_dies_meanwhile_is_named_with_its_log(
+    toys: ToyProject, tmp_path: Path
+) -> None:
+    verification = verify(toys, "dies", tmp_path)
+    assert verification.failure == "it died while verified"
+    assert verification.log_tail == "out of luck"
+    assert not verification.passed
+
+
+def test_a_server_that_does_not_start_is_named_with_its_log(
+    toys: ToyProject, tmp_path: Path
+) -> None:
+    verification = verify(toys, "exits", tmp_path)
+    assert verification.failure == "it ended at its start with exit status 1"
+    assert verification.log_tail == "nothing to serve today"
+
+
+def test_more_than_one_line_at_a_bad_start_is_found(toys: ToyProject, tmp_path: Path) -> None:
+    found = faults(verify(toys, "chatty", tmp_path, whole=True))
+    assert "no MODEL_DIR" in found
+    assert "3 lines" in found["no MODEL_DIR"]
+
+
+def test_processes_left_behind_are_found(toys: ToyProject, tmp_path: Path) -> None:
+    found = faults(verify(toys, "litters", tmp_path, whole=True))
+    assert found["SIGTERM with a request in flight"] == "it left 1 processes behind"
+
+
+@pytest.mark.slow
+def test_a_server_that_ignores_sigterm_is_found(toys: ToyProject, tmp_path: Path) -> None:
+    found = faults(verify(toys, "stubborn", tmp_path, whole=True))
+    assert "still running 5 s after SIGTERM" in found["SIGTERM with 2 workers"]
+
+
+@pytest.mark.parametrize(
+    ("exited", "log", "passed"),
+    [
+        (Exit(3, 0, False, 0), "model.onnx is missing\n", True),
+        (Exit(0, 0, False, 0), "model.onnx is missing\n", False),
+        (Exit(-11, 0, False, 0), "model.onnx is missing\n", False),
+        (Exit(3, 0, False, 0), "", False),
+        (Exit(3, 0, False, 0), "Traceback\n  line\n", False),
+        (None, "model.onnx is missing\n", False),
+    ],
+)
+def test_a_bad_start_needs_one_line_and_an_exit_status(
+    exited: Exit | None, log: str, passed: bool
+) -> None:
+    assert judge_bad_start("x", exited, log).passed is passed
+
+
+def test_a_stop_needs_the_answer_that_was_in_flight() -> None:
+    good = Exit(0, 0, False, 0)
+    assert judge_stop("x", good, None).passed
+    assert not judge_stop("x", good, "closed").passed
+    assert not judge_stop("x", replace(good, killed=True), None).passed
+    assert not judge_stop("x", replace(good, orphans=1), None).passed
+
+
+def test_golden_images_are_picked_evenly() -> None:
+    from servemark.run.verification import pick_images
+
+    images = tuple(
+        GoldenImage(
+            file=str(number),
+            format="png",
+            mode="grey",
+            width=28,
+            height=28,
+            label=0,
+            digit=0,
+            probability=1,
+        )
+        for number in range(10)
+    )
+    assert [image.file for image in pick_images(images, 3)] == ["0", "3", "6"]
+    assert pick_images(images, None) == list(images) == pick_images(images, 99)
