@@ -1,0 +1,29 @@
+"""What the contract says of a request, whatever the framework that parsed it."""
+
+from .errors import Rejected
+
+FIELD = "image"
+RAW_TYPES = {"image/jpeg", "image/png", "application/octet-stream"}
+
+
+def takes_form(content_type: str | None) -> bool:
+    """True when the image is in a multipart form, False when it is the body itself.
+
+    Raises Rejected (415) for any other type.
+    """
+    media_type = (content_type or "").partition(";")[0].strip().lower()
+    if media_type == "multipart/form-data":
+        return True
+    if media_type in RAW_TYPES:
+        return False
+    raise Rejected(415, "The body must be multipart/form-data, image/jpeg or image/png.")
+
+
+class NoImageField(Rejected):
+    def __init__(self) -> None:
+        super().__init__(400, f"The form has no file field '{FIELD}'.")
+
+
+class BrokenForm(Rejected):
+    def __init__(self) -> None:
+        super().__init__(400, "The multipart form cannot be parsed.")

@@ -1,0 +1,45 @@
+"""Falcon over WSGI: one image in, the model's answer out."""
+
+import logging
+
+import falcon
+from falcon import Request, Response
+
+from endpoints import LIMIT, check_length, image_of, serialize_error, service
+from predictor.errors import Rejected, failure
+
+logger = logging.getLogger(__name__)
+
+
+class Predict:
+    def on_get(self, request: Request, response: Response) -> None:
+        response.media = service.predict_test_image()
+
+    def on_post(self, request: Request, response: Response) -> None:
+        check_length(request.content_length)
+        body = request.stream.read(LIMIT + 1)
+        response.media = service.predict(image_of(request.content_type, body))
+
+
+class Health:
+    def on_get(self, request: Request, response: Response) -> None:
+        response.media = {"status": "ok"}
+
+
+def rejected(request: Request, response: Response, error: Rejected, params: object) -> None:
+    response.status = error.status
+    response.media = error.document
+
+
+def crashed(request: Request, response: Response, error: Exception, params: object) -> None:
+    logger.exception("a request failed", exc_info=error)
+    response.status = 500
+    response.media = failure(500)
+
+
+app = falcon.App()
+app.add_route("/", Predict())
+app.add_route("/healthz", Health())
+app.set_error_serializer(serialize_error)
+app.add_error_handler(Exception, crashed)
+app.add_error_handler(Rejected, rejected)
