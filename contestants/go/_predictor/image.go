@@ -1,0 +1,123 @@
+package predictor
+
+import (
+	"bytes"
+	"image"
+	"image/color"
+	"image/jpeg"
+	"image/png"
+	"io"
+)
+
+const maxSide = 4096 // pixels
+
+// fill decodes a JPEG or PNG and writes the model's input into x. Only the
+// pixels that nearest neighbour takes are converted.
+func (m *model) fill(x []float32, encoded []byte) error {
+	img, err := decode(encoded)
+	if err != nil {
+		return err
+	}
+	height, width, channels := m.Input.Height, m.Input.Width, m.Input.Channels
+	pixel, channel := channels, 1 // distances in x between neighbouring pixels, and channels
+	if m.Input.Layout == "NCHW" {
+		pixel, channel = 1, height*width
+	}
+	size := img.Bounds().Size()
+	if channels == 1 {
+		luma := lumaOf(img)
+		for r := range height {
+			y := r * size.Y / height
+			for c := range width {
+				x[r*width+c] = m.normal[0][luma(c*size.X/width, y)]
+			}
+		}
+		return nil
+	}
+	rgb := rgbOf(img)
+	for r := range height {
+		y := r * size.Y / height
+		for c := range width {
+			red, green, blue := rgb(c*size.X/width, y)
+			at := (r*width + c) * pixel
+			x[at] = m.normal[0][red]
+			x[at+channel] = m.normal[1][green]
+			x[at+2*channel] = m.normal[2][blue]
+		}
+	}
+	return nil
+}
+
+func decode(encoded []byte) (image.Image, error) {
+	var readHeader func(io.Reader) (image.Config, error)
+	var readPixels func(io.Reader) (image.Image, error)
+	switch {
+	case bytes.HasPrefix(encoded, []byte("\x89PNG\r\n\x1a\n")):
+		readHeader, readPixels = png.DecodeConfig, png.Decode
+	case bytes.HasPrefix(encoded, []byte("\xff\xd8\xff")):
+		readHeader, readPixels = jpeg.DecodeConfig, jpeg.Decode
+	default:
+		return nil, errUndecodable
+	}
+	header, err := readHeader(bytes.NewReader(encoded))
+	if err != nil || header.Width < 1 || header.Height < 1 {
+		return nil, errUndecodable
+	}
+	if header.Width > maxSide || header.Height > maxSide {
+		return nil, errTooManyPixels
+	}
+	img, err := readPixels(bytes.NewReader(encoded))
+	if err != nil {
+		return nil, errUndecodable
+	}
+	return img, nil
+}
+
+// lumaOf gives the 8-bit BT.601 luma of a pixel: what the file stores where it
+// stores luma, else computed from its colours.
+func lumaOf(img image.Image) func(x, y int) uint8 {
+	switch img := img.(type) {
+	case *image.YCbCr:
+		return func(x, y int) uint8 { return img.Y[y*img.YStride+x] }
+	case *image.Gray:
+		return func(x, y int) uint8 { return img.Pix[y*img.Stride+x] }
+	case *image.Gray16:
+		return func(x, y int) uint8 { return img.Pix[y*img.Stride+2*x] }
+	}
+	rgb := rgbOf(img)
+	return func(x, y int) uint8 { return luma(rgb(x, y)) }
+}
+
+// luma is BT.601 to the nearest, with OpenCV's coefficients: 0.299, 0.587 and
+// 0.114 in 2^-15, which sum to 1. (color.GrayModel rounds down.)
+func luma(red, green, blue uint8) uint8 {
+	return uint8((9798*uint32(red) + 19235*uint32(green) + 3735*uint32(blue) + 1<<14) >> 15)
+}
+
+// rgbOf gives the 8-bit colours of a pixel as the file stores them: alpha is
+// dropped, not blended, and of 16 bits the upper 8 are taken.
+func rgbOf(img image.Image) func(x, y int) (red, green, blue uint8) {
+	switch img := img.(type) {
+	case *image.RGBA: // an opaque PNG: nothing is premultiplied
+		return func(x, y int) (uint8, uint8, uint8) { return first3(img.Pix[y*img.Stride+4*x:], 1) }
+	case *image.NRGBA:
+		return func(x, y int) (uint8, uint8, uint8) { return first3(img.Pix[y*img.Stride+4*x:], 1) }
+	case *image.RGBA64:
+		return func(x, y int) (uint8, uint8, uint8) { return first3(img.Pix[y*img.Stride+8*x:], 2) }
+	case *image.NRGBA64:
+		return func(x, y int) (uint8, uint8, uint8) { return first3(img.Pix[y*img.Stride+8*x:], 2) }
+	case *image.YCbCr:
+		return func(x, y int) (uint8, uint8, uint8) {
+			c := img.YCbCrAt(x, y)
+			return color.YCbCrToRGB(c.Y, c.Cb, c.Cr)
+		}
+	}
+	return func(x, y int) (uint8, uint8, uint8) { // palettes and CMYK
+		c := color.NRGBAModel.Convert(img.At(x, y)).(color.NRGBA)
+		return c.R, c.G, c.B
+	}
+}
+
+func first3(pix []uint8, step int) (red, green, blue uint8) {
+	return pix[0], pix[step], pix[2*step]
+}

@@ -1,0 +1,65 @@
+import { readFile } from 'node:fs/promises';
+import { Failure } from './failure.js';
+import { pixelsOf } from './image.js';
+import { readModel } from './model.js';
+import { RUNTIMES } from './runtimes/index.js';
+
+const STAGE_PROBABILITY = 0.123456789; // what the stages before the inference answer
+
+/** Answers for one model. */
+export class Predictor {
+  #infer;
+  #model;
+  #stage;
+  #testImage;
+
+  /** Loads everything; has answered TEST_IMAGE once when it resolves. */
+  static async open(settings) {
+    const predictor = new Predictor();
+    const { format, load } = RUNTIMES[settings.runtime];
+    predictor.maxBodyBytes = settings.maxBodyBytes;
+    predictor.#stage = settings.stage;
+    predictor.#model = await readModel(settings.modelDir, settings.runtime, format);
+    predictor.#testImage = await readFile(settings.testImage).catch((error) => {
+      throw new Error(`TEST_IMAGE cannot be read: ${error.message}`);
+    });
+    const { open } = await load();
+    predictor.#infer = await open(predictor.#model, settings.threads).catch((error) => {
+      throw new Error(`the model ${predictor.#model.file} cannot be loaded: ${error.message}`);
+    });
+    await predictor.#answer(predictor.#testImage, 'full').catch((error) => {
+      throw new Error(`TEST_IMAGE ${settings.testImage} cannot be predicted: ${error.message}`);
+    });
+    return predictor;
+  }
+
+  /** {"data": {...}} for the image that GET / stands for. */
+  predictTestImage() {
+    return this.predict(this.#testImage);
+  }
+
+  /** {"data": {...}} for a Buffer with a JPEG or PNG. Throws a Failure. */
+  async predict(image) {
+    if (!image?.length) throw Failure.empty();
+    return this.#answer(image, this.#stage);
+  }
+
+  async #answer(image, stage) {
+    if (stage === 'receive') return this.#data(0, STAGE_PROBABILITY);
+    const { labels } = this.#model;
+    const x = await pixelsOf(image, this.#model);
+    if (stage === 'decode') {
+      const sum = x.reduce((total, value) => total + value, 0); // exact: doubles hold every sum of these float32
+      return this.#data(Math.floor(sum) % labels.length, STAGE_PROBABILITY);
+    }
+    const output = await this.#infer(x);
+    if (output.length !== labels.length) throw new Error(`${output.length} outputs for ${labels.length} labels`);
+    let best = 0;
+    for (let i = 1; i < output.length; i += 1) if (output[i] > output[best]) best = i;
+    return this.#data(best, output[best]);
+  }
+
+  #data(index, probability) {
+    return { data: { [this.#model.answer]: index, probability } };
+  }
+}
