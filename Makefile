@@ -1,0 +1,33 @@
+# The two commands are `make run` and `make test`; both make what they need first.
+SERVEMARK = .venv/bin/servemark
+BOARD = default
+
+.PHONY: help setup run test check format lock
+
+help:
+	@echo "make run      measure every contestant (BOARD=quick for two minutes) and leave a report in runs/"
+	@echo "make test     every test, with real servers, builds and load"
+	@echo "make check    format, lint, types, layers and the fast tests"
+	@echo "make setup    only what servemark itself needs, in .venv"
+	@echo "make format   put the code into its form"
+	@echo "make lock     pin servemark's own requirements anew"
+
+setup:
+	@scripts/setup
+
+run: setup
+	@$(SERVEMARK) run $(BOARD)
+
+check: setup
+	@scripts/check
+
+test: setup
+	@scripts/test
+
+format: setup
+	.venv/bin/ruff check --fix --quiet
+	.venv/bin/ruff format --quiet
+
+lock: setup
+	.venv/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+	    --no-header --group dev pyproject.toml --output-file requirements-dev.txt

@@ -1,0 +1,194 @@
+"""The command line: options are read here, and the work is done elsewhere."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from servemark import __version__
+from servemark.cli.console import talk
+from servemark.cli.listing import prepare_contestants, show_contestants
+from servemark.cli.project import Project, find_project
+from servemark.cli.reporting import show_report
+from servemark.cli.running import run_new, run_resumed, say_done
+from servemark.cli.training import train_model
+from servemark.cli.verifying import verify_contestants
+from servemark.errors import ServemarkError, UsageError
+from servemark.store import find_run
+
+FAILED = 1
+USED_WRONGLY = 2
+
+app = typer.Typer(
+    name="servemark",
+    help="Which web server should serve my model, and what does it cost?",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Names = Annotated[
+    Optional[list[str]],  # noqa: UP045 - typer reads the annotation
+    typer.Argument(help="Contestants: python/flask, flask, or a glob such as 'python/*'."),
+]
+Runtimes = Annotated[
+    Optional[list[str]],  # noqa: UP045
+    typer.Option("--runtime", help="Inference runtime; several times for several, or 'all'."),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+
+
+@app.callback()
+def common(
+    context: typer.Context,
+    root: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(help="Checkout of servemark; by default the one around you."),
+    ] = None,
+    runs: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(help="Where run folders are; by default runs/ in the checkout."),
+    ] = None,
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    """Options that come before the command."""
+    if version:
+        print(__version__)
+        raise typer.Exit
+    context.obj = find_project(root, runs)
+
+
+@app.command("list")
+def list_command(context: typer.Context, as_json: AsJson = False) -> None:
+    """Contestants: ready, or what is missing and the command that gets it."""
+    show_contestants(_project(context), as_json)
+
+
+@app.command()
+def prepare(
+    context: typer.Context,
+    names: Names = None,
+    runtimes: Runtimes = None,
+    as_json: AsJson = False,
+) -> None:
+    """Build and install what contestants need (their first runtime unless named)."""
+    _exit_by(prepare_contestants(_project(context), names or [], runtimes or [], as_json))
+
+
+@app.command()
+def verify(
+    context: typer.Context,
+    names: Names = None,
+    runtimes: Runtimes = None,
+    model: Annotated[str, typer.Option(help="Model to serve.")] = "mnist",
+    golden: Annotated[
+        Optional[int],  # noqa: UP045
+        typer.Option(min=1, help="Use only that many golden images."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Contract, golden set and bad inputs, from start to stop."""
+    project = _project(context)
+    _exit_by(verify_contestants(project, names or [], runtimes or [], model, golden, as_json))
+
+
+@app.command()
+def run(
+    context: typer.Context,
+    board: Annotated[str, typer.Argument(help="Board: a name or a TOML file.")] = "default",
+    only: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option(help="Only these contestants or variants; several times for several."),
+    ] = None,
+    resume: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(help="Go on with a run that was cut off: its folder, name, or 'latest'."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Prepare, verify and measure a board; leave a run folder with its reports."""
+    project = _project(context)
+    if resume is not None:
+        if only:
+            raise UsageError("A resumed run keeps its contestants: leave --only out.")
+        folder = run_resumed(project, resume)
+    else:
+        folder = run_new(project, board, only or [], shlex.join(["servemark", *sys.argv[1:]]))
+    show_report(folder, "json" if as_json else None, None)
+    say_done(folder)
+
+
+@app.command()
+def report(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(metavar="RUN", help="Run: folder, name, or 'latest'.")],
+    html: Annotated[bool, typer.Option("--html", help="One self-contained page.")] = False,
+    markdown: Annotated[bool, typer.Option("--md", help="Markdown.")] = False,
+    as_json: AsJson = False,
+    output: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option("--output", "-o", help="Write to this file instead of stdout."),
+    ] = None,
+) -> None:
+    """Show a run: in the terminal, or as a page, Markdown or JSON."""
+    kinds = [kind for kind, on in (("html", html), ("md", markdown), ("json", as_json)) if on]
+    if len(kinds) > 1:
+        raise UsageError("Choose one of --html, --md and --json.")
+    if output is not None and not kinds:
+        raise UsageError("With --output, say what to write: --html, --md or --json.")
+    project = _project(context)
+    show_report(find_run(project.runs, name), kinds[0] if kinds else None, output)
+
+
+@app.command()
+def train(
+    context: typer.Context,
+    model: Annotated[str, typer.Option(help="Model to train.")] = "mnist",
+    out: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(help="Folder for the exports; by default the model's own."),
+    ] = None,
+    data: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(help="Folder with the data; nothing is fetched then."),
+    ] = None,
+    subset: Annotated[
+        Optional[int],  # noqa: UP045
+        typer.Option(min=1, help="Train on this many images only."),
+    ] = None,
+    epochs: Annotated[
+        Optional[int],  # noqa: UP045
+        typer.Option(min=1, help="At most this many epochs."),
+    ] = None,
+) -> None:
+    """Train a model and export it in every format."""
+    train_model(_project(context), model, out, data, subset, epochs)
+
+
+def main() -> None:
+    """Run the command line; errors are one sentence on stderr and an exit status."""
+    try:
+        app()
+    except UsageError as error:
+        _complain(error, USED_WRONGLY)
+    except ServemarkError as error:
+        _complain(error, FAILED)
+
+
+def _complain(error: ServemarkError, status: int) -> None:
+    talk.print(f"servemark: {error}", style="red", markup=False, soft_wrap=True)
+    sys.exit(status)
+
+
+def _project(context: typer.Context) -> Project:
+    project: Project = context.obj
+    return project
+
+
+def _exit_by(passed: bool) -> None:
+    if not passed:
+        raise typer.Exit(FAILED)

@@ -1,0 +1,128 @@
+"""From what the user names to what is prepared, verified and measured."""
+
+from __future__ import annotations
+
+import fnmatch
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from servemark.catalog import Contestant, Model, select_contestants, suggestion
+from servemark.cli.console import PrepareTalk, Stages
+from servemark.cli.project import Project
+from servemark.engines import ENGINES, LoadEngine
+from servemark.errors import UsageError
+from servemark.launch import available_cores, split_cores
+from servemark.plan import cross
+from servemark.prepare import Prepared, Tool, Toolbox, environment_of, prepare_all
+from servemark.records import Board, Cores, Exclusion, Variant
+from servemark.run import Workbench
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """The variants that can take part, and those that cannot."""
+
+    contestants: dict[str, Contestant]
+    variants: tuple[Variant, ...]
+    excluded: tuple[Exclusion, ...]
+
+
+def make_engine(name: str) -> LoadEngine:
+    """The load engine of that name. Raises ``UsageError`` with a suggestion."""
+    if name not in ENGINES:
+        raise UsageError(f"There is no load engine '{name}'{suggestion(name, ENGINES)}")
+    return ENGINES[name]()
+
+
+def choose(
+    board: Board, contestants: dict[str, Contestant], model: Model, only: Sequence[str]
+) -> Field:
+    """The variants of a board, narrowed to what ``only`` names: contestants or variant ids.
+
+    Raises ``UsageError`` where a name fits nothing.
+    """
+    entered = select_contestants(contestants, board.contestants)
+    variants, excluded = cross(board, entered, model)
+    if not only:
+        return Field(contestants, tuple(variants), tuple(excluded))
+    names = [name for name in only if "@" not in name]
+    patterns = [name for name in only if "@" in name]
+    chosen = {contestant.name for contestant in select_contestants(contestants, names)}
+    for pattern in patterns:
+        if not any(fnmatch.fnmatchcase(variant.id, pattern) for variant in variants):
+            ids = [variant.id for variant in variants]
+            raise UsageError(f"The board has no variant '{pattern}'{suggestion(pattern, ids)}")
+
+    def wanted(variant: Variant) -> bool:
+        by_id = any(fnmatch.fnmatchcase(variant.id, pattern) for pattern in patterns)
+        return by_id or variant.contestant in chosen
+
+    kept = tuple(variant for variant in variants if wanted(variant))
+    if not kept:
+        raise UsageError(f"The board '{board.name}' has none of {', '.join(only)}.")
+    return Field(contestants, kept, tuple(excluded))
+
+
+def prepared_field(
+    field: Field, project: Project, toolbox: Toolbox, stages: Stages
+) -> tuple[Field, list[Prepared]]:
+    """Prepare what the variants need; those whose environment cannot be made are left out."""
+    environments = [
+        environment_of(project.home, field.contestants[variant.contestant], variant.runtime)
+        for variant in field.variants
+    ]
+    talk = PrepareTalk(stages, len({environment.folder for environment in environments}))
+    done = prepare_all(
+        environments, toolbox, min(4, os.cpu_count() or 1), talk.started, talk.finished
+    )
+    failed = {each.environment.folder: each for each in done if each.state == "failed"}
+    kept: list[Variant] = []
+    excluded = list(field.excluded)
+    for variant, environment in zip(field.variants, environments, strict=True):
+        trouble = failed.get(environment.folder)
+        if trouble is None:
+            kept.append(variant)
+        else:
+            reason = str(trouble.problem)
+            excluded.append(Exclusion(name=variant.id, reason=reason, remedy=trouble.remedy))
+    return Field(field.contestants, tuple(kept), tuple(excluded)), done
+
+
+def bring_engine(engine: LoadEngine, toolbox: Toolbox) -> None:
+    """Make sure that the engine's programs are there. Raises ``UsageError`` where they are not."""
+    for tool in _lacking(engine, toolbox):
+        remedy = f": {tool.remedy}" if tool.remedy else ""
+        raise UsageError(f"The load engine '{engine.name}' cannot run: {tool.problem}{remedy}.")
+
+
+def missing_programs(toolbox: Toolbox) -> list[Tool]:
+    """Programs of any load engine that are missing and could not be brought."""
+    return [tool for make in ENGINES.values() for tool in _lacking(make(), toolbox)]
+
+
+def _lacking(engine: LoadEngine, toolbox: Toolbox) -> list[Tool]:
+    tools = [toolbox.bring(name, need) for name, need in engine.needs.items()]
+    return [tool for tool in tools if tool.version is None]
+
+
+def cores_for(variants: Iterable[Variant], engine_threads: int) -> Cores:
+    """One core for each worker of the largest variant, and the engine's beside them."""
+    most = max((variant.settings.workers for variant in variants), default=1)
+    return split_cores(available_cores(), most, engine_threads)
+
+
+def make_workbench(
+    project: Project, field: Field, model: Model, engine: LoadEngine, cores: Cores
+) -> Workbench:
+    """Everything that the orchestrator needs."""
+    environment = project.toolbox().environment
+    return Workbench(
+        contestants=field.contestants,
+        model=model,
+        engine=engine,
+        cores=cores,
+        home=project.home,
+        server_environment=project.server_environment(),
+        engine_environment={"PATH": environment["PATH"]},
+    )

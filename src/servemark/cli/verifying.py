@@ -1,0 +1,103 @@
+"""``servemark verify``."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.markup import escape
+
+from servemark.catalog import select_contestants
+from servemark.cli.console import indented, results, shown_stages
+from servemark.cli.listing import variants_of
+from servemark.cli.project import Project
+from servemark.cli.selection import Field, cores_for, make_engine, make_workbench, prepared_field
+from servemark.records import Check, Exclusion, Verification
+from servemark.run import verify_whole
+
+
+def verify_contestants(
+    project: Project,
+    names: Sequence[str],
+    runtimes: Sequence[str],
+    model_name: str,
+    golden_images: int | None,
+    as_json: bool,
+) -> bool:
+    """Every line of the contract for every server of them. Returns whether all passed."""
+    contestants = project.contestants()
+    model = project.model(model_name)
+    chosen = select_contestants(contestants, names or ["*"])
+    variants = tuple(v for c in chosen for v in variants_of(c, runtimes))
+    found: list[Verification] = []
+    with shown_stages() as stages, tempfile.TemporaryDirectory(prefix="servemark-") as logs:
+        field = Field(contestants, variants, ())
+        field, _ = prepared_field(field, project, project.toolbox(), stages)
+        cores = cores_for(field.variants, 1)
+        bench = make_workbench(project, field, model, make_engine("fake"), cores)
+        stages.begin("Verifying", len(field.variants))
+        for number, variant in enumerate(field.variants):
+            stages.now(variant.id, number, len(field.variants))
+            verification = verify_whole(bench, variant, Path(logs), golden_images)
+            found.append(verification)
+            if not as_json:
+                stages.say(_headline(verification))
+                for line in _faults(verification):
+                    stages.say(line)
+            stages.step()
+    if as_json:
+        document = {
+            "verifications": [
+                {**each.model_dump(mode="json"), "id": each.variant.id, "passed": each.passed}
+                for each in found
+            ],
+            "excluded": [each.model_dump(mode="json") for each in field.excluded],
+        }
+        print(json.dumps(document, indent=2))
+    else:
+        _summarise(found, field.excluded)
+    return bool(found) and not field.excluded and all(each.passed for each in found)
+
+
+def _headline(verification: Verification) -> str:
+    colour, word = ("green", "right") if verification.passed else ("red", "wrong")
+    parts = []
+    for group in dict.fromkeys(check.group for check in verification.checks):
+        members = [check for check in verification.checks if check.group == group]
+        passed = sum(check.passed for check in members)
+        parts.append(f"{group} {passed}/{len(members)}")
+    return (
+        f"[{colour}]{word}[/{colour}] [bold]{escape(verification.variant.id)}[/bold]: "
+        + ", ".join(parts)
+    )
+
+
+def _faults(verification: Verification) -> list[str]:
+    lines = [_fault(check) for check in verification.checks if not check.passed]
+    if verification.failure is not None:
+        lines.append(f"  [red]{escape(verification.failure)}[/red]")
+        if verification.log_tail:
+            lines.append(indented(verification.log_tail))
+    lines += [
+        f"  [yellow]limit[/yellow] {escape(check.name)}: {escape(check.limit)}"
+        for check in verification.checks
+        if check.limit is not None
+    ]
+    return lines
+
+
+def _fault(check: Check) -> str:
+    return (
+        f"  [red]{escape(check.group)}: {escape(check.name)}[/red]\n"
+        f"    expected {escape(check.expected)}\n    saw      {escape(check.seen)}"
+    )
+
+
+def _summarise(found: Sequence[Verification], excluded: Sequence[Exclusion]) -> None:
+    passed = sum(each.passed for each in found)
+    results.print(f"{passed} of {len(found)} variants keep the whole contract.")
+    for each in excluded:
+        remedy = f" ({each.remedy})" if each.remedy else ""
+        results.print(escape(f"Not verified: {each.name}: {each.reason}{remedy}"))

@@ -1,0 +1,50 @@
+"""Real contestants: prepared once for the whole test run, in the checkout's own .servemark."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from servemark.catalog import load_contestants
+from servemark.cli.project import Project, find_project
+from servemark.cli.selection import Field, make_engine, make_workbench
+from servemark.launch import available_cores, split_cores
+from servemark.prepare import Prepared, environment_of, prepare_all
+from servemark.records import Variant
+from servemark.run import Workbench
+
+
+@pytest.fixture(scope="session")
+def project(root: Path) -> Project:
+    """The checkout."""
+    return find_project(root, None)
+
+
+@pytest.fixture(scope="session")
+def prepared(project: Project) -> Callable[[Variant], None]:
+    """Prepares a variant, or skips with the remedy where a tool of its language is missing."""
+    toolbox = project.toolbox()
+    contestants = load_contestants(project.root / "contestants")
+    known: dict[Path, Prepared] = {}
+
+    def ensure(variant: Variant) -> None:
+        environment = environment_of(project.home, contestants[variant.contestant], variant.runtime)
+        if environment.folder not in known:
+            (done,) = prepare_all([environment], toolbox, 1, lambda _: None, lambda _: None)
+            known[environment.folder] = done
+        found = known[environment.folder]
+        if found.state == "failed" and found.log_tail is None:
+            pytest.skip(f"{variant.contestant}: {found.problem}; remedy: {found.remedy}")
+        assert found.state != "failed", f"{found.problem}\n{found.log_tail}"
+
+    return ensure
+
+
+@pytest.fixture(scope="session")
+def bench(project: Project) -> Workbench:
+    """What verification needs, on two cores where there are two."""
+    field = Field(project.contestants(), (), ())
+    cores = split_cores(available_cores(), 1, 1)
+    return make_workbench(project, field, project.model("mnist"), make_engine("fake"), cores)

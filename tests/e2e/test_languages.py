@@ -1,0 +1,56 @@
+"""The libraries that contestants share pass the tests in their own language."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+
+from servemark.catalog import load_contestants
+from servemark.cli.project import Project
+from servemark.records import Settings, Variant
+from tests.conftest import ROOT
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+CONTESTANTS = load_contestants(ROOT / "contestants")
+
+
+def first_variant(contestant: str) -> Variant:
+    return CONTESTANTS[contestant].variants([], Settings())[0]
+
+
+def run(project: Project, folder: Path, command: Sequence[str]) -> str:
+    done = subprocess.run(
+        command,
+        cwd=folder,
+        env=project.toolbox().environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout
+    return done.stdout
+
+
+def test_go(project: Project, prepared: Callable[[Variant], None]) -> None:
+    prepared(first_variant("go/net-http"))
+    for part in ("_predictor", "net-http"):
+        folder = ROOT / "contestants" / "go" / part
+        run(project, folder, ["go", "vet", "./..."])
+        assert run(project, folder, ["gofmt", "-l", "."]) == ""
+    said = run(project, ROOT / "contestants/go/_predictor", ["go", "test", "-count=1", "./..."])
+    assert "ok" in said
+
+
+def test_node(project: Project, prepared: Callable[[Variant], None]) -> None:
+    prepared(first_variant("node/express"))
+    folder = project.home / "envs" / "node-express" / "_predictor"
+    assert "# fail 0" in run(project, folder, ["node", "--test", "--test-reporter=tap"])
+
+
+def test_r(project: Project, prepared: Callable[[Variant], None]) -> None:
+    prepared(first_variant("r/plumber"))
+    folder = ROOT / "contestants" / "r" / "_predictor" / "test"
+    assert run(project, folder, ["Rscript", "--vanilla", "predictor_test.R"]) == ""
