@@ -1,0 +1,209 @@
+"""How the charts are drawn: rows of values in, Vega-Lite specifications out, made with Altair.
+
+Colours, fonts and widths are the page's business: a mark says its role by a ``style`` or by the
+language it is of, and the page gives Vega a configuration for light or dark. ``usermeta`` tells the
+page what to fit to its width: the number of rows, or the least width of a small panel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import altair as alt
+
+FORM, GET = "uploaded as a form", "read from disk (GET)"
+"""The two ways of asking that ``draw_dumbbells`` tells apart."""
+ROW_HEIGHT = 24
+LABEL_LIMIT = 260
+NUMBERS = ",~r"
+CHARACTER = 6.8
+"""Width of a character at the size of figures, in pixels, about."""
+PANEL_FONT_SIZE, PANEL_SPACING = 11, 14
+PANEL_LEAST_WIDTH = 120
+PANEL_CHARACTER = 6.5
+"""Of a panel's heading, about, so that no name is cut off."""
+MOST_LABELLED_LOADS = 4
+
+Spec = dict[str, Any]
+Values = list[dict[str, Any]]
+
+
+def draw_ranges(
+    values: Values, order: Sequence[str], languages: Sequence[str], top: float, title: str
+) -> Spec:
+    """Medians as points with their spread as a line, a row for each variant.
+
+    A value holds ``name``, ``language``, ``variant``, ``median``, ``low``, ``high``, and ``text``
+    and ``spread`` for people.
+    """
+    x = alt.X(
+        "median:Q",
+        title=title,
+        axis=alt.Axis(tickCount=5, format=NUMBERS),
+        scale=alt.Scale(domain=[0, top or 1], nice=False),
+    )
+    tooltip = [
+        alt.Tooltip("variant:N", title="variant"),
+        alt.Tooltip("text:N", title="median"),
+        alt.Tooltip("spread:N", title="lowest–highest block"),
+    ]
+    base = alt.Chart(alt.InlineData(values=values)).encode(y=_rows(order), tooltip=tooltip)
+    colour = _language(languages)
+    layered = alt.layer(
+        base.mark_rule(strokeWidth=5, opacity=0.4, strokeCap="round").encode(
+            x="low:Q", x2="high:Q", color=colour
+        ),
+        base.mark_point(filled=True, size=70, opacity=1).encode(x=x, color=colour),
+        base.mark_text(align="left", dx=9, style="figure").encode(x="high:Q", text="text:N"),
+    )
+    return _finished(layered, [value["text"] for value in values])
+
+
+def draw_dumbbells(spans: Values, points: Values, languages: Sequence[str]) -> Spec:
+    """GET and form as two points of a row, in the order of the spans, with their factor.
+
+    A span holds ``name``, ``language``, ``from``, ``to``, ``end`` and ``factor``; a point holds
+    ``name``, ``language``, ``variant``, ``way``, ``value`` and ``text``.
+    """
+    top = max(span["end"] for span in spans)
+    x = alt.X(
+        "value:Q",
+        title="answers per second",
+        axis=alt.Axis(tickCount=5, format=NUMBERS),
+        scale=alt.Scale(domain=[0, top or 1], nice=False),
+    )
+    shape = alt.Shape(
+        "way:N",
+        scale=alt.Scale(domain=[FORM, GET], range=["circle", "diamond"]),
+        legend=alt.Legend(title=None, orient="top", direction="horizontal"),
+    )
+    tooltip = [
+        alt.Tooltip("variant:N", title="variant"),
+        alt.Tooltip("way:N", title="image"),
+        alt.Tooltip("text:N", title="answers per second"),
+    ]
+    rows = _rows([span["name"] for span in spans])
+    of_span = alt.Chart(alt.InlineData(values=spans)).encode(y=rows)
+    of_point = alt.Chart(alt.InlineData(values=points)).encode(y=rows)
+    return _finished(
+        alt.layer(
+            of_span.mark_rule(strokeWidth=2, opacity=0.6).encode(
+                x="from:Q", x2="to:Q", color=_language(languages)
+            ),
+            of_point.mark_point(filled=True, size=85, opacity=1).encode(
+                x=x, shape=shape, color=_language(languages), tooltip=tooltip
+            ),
+            of_span.mark_text(align="left", dx=10, style="figure").encode(
+                x="end:Q", text="factor:N"
+            ),
+        ),
+        [span["factor"] for span in spans],
+    )
+
+
+def draw_multiples(
+    values: Values, order: Sequence[str], labels: Sequence[str], languages: Sequence[str]
+) -> Spec:
+    """Throughput by load on a logarithmic scale, a small panel for each variant.
+
+    A value holds ``name``, ``language``, ``variant``, ``load`` (one of the labels), ``cell``,
+    ``median``, ``middle`` (the dashed line), and ``text`` and ``spread`` for people.
+    """
+    x = alt.X(
+        "load:N",
+        sort=[two_lines(label) for label in labels],
+        title=None,
+        scale=alt.Scale(padding=0.7 if any("(" in label for label in labels) else 0.3),
+        axis=alt.Axis(
+            labelAngle=0,
+            ticks=False,
+            domain=False,
+            labelFontSize=PANEL_FONT_SIZE,
+            labelOverlap=False,
+        ),
+    )
+    lowest, highest = (end(v["median"] for v in values) for end in (min, max))
+    span = max(highest / lowest, 1.2)
+    domain = [lowest / span**0.1, highest * span**0.3]  # room for the numbers above the points
+    scale = alt.Scale(type="log", domain=domain, nice=False)
+    y, middle = (
+        alt.Y(f"{field}:Q", scale=scale, title=None, axis=None) for field in ("median", "middle")
+    )
+    tooltip = [
+        alt.Tooltip("variant:N", title="variant"),
+        alt.Tooltip("cell:N", title="load"),
+        alt.Tooltip("text:N", title="answers per second"),
+        alt.Tooltip("spread:N", title="lowest–highest block"),
+    ]
+    base = alt.Chart().encode(x=x, color=_language(languages), tooltip=tooltip)
+    layers = [
+        alt.Chart().mark_line(strokeDash=[3, 3], style="reference").encode(x=x, y=middle),
+        base.mark_line(strokeWidth=2).encode(y=y),
+        base.mark_point(filled=True, size=45, opacity=1).encode(y=y),
+    ]
+    if len(labels) <= MOST_LABELLED_LOADS:
+        layers += [
+            alt.Chart()
+            .mark_text(dy=-10, style=[style], fontSize=PANEL_FONT_SIZE)
+            .encode(x=x, y=y, text="text:N")
+            for style in ("halo", "figure")
+        ]
+    return _panels(layers, values, order)
+
+
+def _panels(layers: Sequence[alt.Chart], values: Values, order: Sequence[str]) -> Spec:
+    """The layers once for each variant; as many in a row as the page has room for."""
+    facet = alt.Facet(
+        "name:N",
+        sort=list(order),
+        title=None,
+        header=alt.Header(
+            labelAnchor="start",
+            labelLimit=LABEL_LIMIT,
+            labelFontSize=PANEL_FONT_SIZE,
+            labelPadding=4,
+        ),
+    )
+    longest = max(len(value["name"]) for value in values)
+    least = max(PANEL_LEAST_WIDTH, round(longest * PANEL_CHARACTER))
+    chart = (
+        alt.layer(*layers, data=alt.InlineData(values=values))
+        .properties(width=least, height=84)
+        .facet(facet=facet, columns=2)
+        .properties(spacing=PANEL_SPACING)
+        .resolve_axis(x="independent")
+    )
+    spec = chart.to_dict()
+    spec.pop("config", None)
+    return dict(spec) | {"usermeta": {"leastWidth": least, "spacing": PANEL_SPACING}}
+
+
+def two_lines(label: str) -> str:
+    """What stands in brackets goes below the rest."""
+    return label.replace(" (", "\n").rstrip(")")
+
+
+def _rows(names: Sequence[str]) -> alt.Y:
+    axis = alt.Axis(labelLimit=LABEL_LIMIT, grid=True, domain=False, ticks=False)
+    return alt.Y("name:N", sort=list(names), title=None, axis=axis)
+
+
+def _language(languages: Sequence[str]) -> alt.Color:
+    return alt.Color("language:N", scale=alt.Scale(domain=list(languages)), legend=None)
+
+
+def _finished(chart: alt.LayerChart | alt.FacetChart, labels: Sequence[str]) -> Spec:
+    """The specification, as wide as its place on the page; a row for each of the labels.
+
+    To the right of the plot there is room for the longest of them.
+    """
+    room = round(max(len(label) for label in labels) * CHARACTER) + 12
+    spec = chart.properties(
+        width="container",
+        height=ROW_HEIGHT * len(labels),
+        padding={"left": 2, "top": 4, "right": room, "bottom": 4},
+        autosize=alt.AutoSizeParams(type="fit-x", contains="padding"),
+    ).to_dict()
+    spec.pop("config", None)
+    return dict(spec) | {"usermeta": {"rows": len(labels)}}

@@ -1,0 +1,254 @@
+"""The report as one page that opens from the disk, offline, and asks the network for nothing."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import vl_convert
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from servemark.report import charts
+from servemark.report.findings import HOW_TO_READ, QUESTION, Findings
+from servemark.report.model import Competitor, EngineLatencies, Figure, Report
+from servemark.report.wording import (
+    cell_title,
+    count,
+    factor,
+    load_label,
+    median_of,
+    number,
+    plain,
+    samples_of,
+    spread_of,
+    workload_name,
+)
+
+_FOLDER = Path(__file__).parent
+
+
+@dataclass(frozen=True, slots=True)
+class Datum:
+    """What a table shows in one place: ``value`` is exact and sorts, ``text`` is for people."""
+
+    text: str
+    value: float | str | None = None
+    detail: str | None = None
+    href: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a table. ``first`` is the direction of the first click."""
+
+    head: str
+    numeric: bool = True
+    first: str = "descending"
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table that can be sorted by each of its columns; the first column with names heads rows."""
+
+    id: str
+    caption: str
+    columns: Sequence[Column]
+    rows: Sequence[Sequence[Datum]]
+    sorted_by: int | None = None
+
+
+def render_html(report: Report) -> str:
+    """The report as a page without anything outside of it."""
+    findings = Findings(report)
+    throughput = charts.throughput_charts(findings)
+    script = _inline((_FOLDER / "page.js").read_text(encoding="utf-8"))
+    style = (_FOLDER / "page.css").read_text(encoding="utf-8")
+    return (
+        _templates()
+        .get_template("page.html")
+        .render(
+            report=report,
+            findings=findings,
+            question=QUESTION,
+            how_to_read=HOW_TO_READ,
+            hero=throughput[:1],
+            workloads=throughput[1:],
+            upload=charts.upload_charts(findings),
+            loads=charts.load_charts(findings),
+            costs=charts.cost_charts(findings),
+            ranking=ranking_table(findings),
+            cells=cells_table(findings),
+            latencies=latency_tables(findings),
+            competitors=competitors_table(findings),
+            bundle=_bundle(),
+            script=script,
+            style=style,
+            hashes=[_hash(_bundle()), _hash(script)],
+            cell_title=cell_title,
+            count=count,
+            number=number,
+        )
+    )
+
+
+def ranking_table(findings: Findings) -> Table:
+    """The variants by the main cell, with what each costs."""
+    rows = findings.ranking()
+    others = [cell for cell in findings.beside_main()[1:] if findings.has(cell)]
+    failures = any((row.result.figures.get("error_share") or _ZERO).median for row in rows)
+    pair = findings.upload_pair()
+    metrics = ["server_cpu_ns", "peak_pss_bytes", "first_answer_ns"]
+    metrics += ["error_share"] if failures else []
+    columns = [
+        Column("#", first="ascending"),
+        Column("variant", numeric=False, first="ascending"),
+        Column(f"{workload_name(findings.main.workload)} /s"),
+        *(Column(f"{workload_name(cell.workload)} /s") for cell in others),
+        *([Column("GET ÷ form")] if pair else []),
+        Column("CPU per answer", first="ascending"),
+        Column("peak memory", first="ascending"),
+        Column("start to first answer", first="ascending"),
+        *([Column("failed requests", first="ascending")] if failures else []),
+    ]
+    found = []
+    for row in rows:
+        few = samples_of(row.result, findings.report.blocks)
+        found.append(
+            [
+                Datum(str(row.rank), row.rank),
+                _named(findings, row.competitor, few),
+                _datum(row.throughput, "1/s"),
+                *(_datum(row.others.get(cell.id), "1/s") for cell in others),
+                *([Datum(factor(row.upload_cost), row.upload_cost)] if pair else []),
+                *(_datum(row.result.figures.get(m), findings.unit(m)) for m in metrics),
+            ]
+        )
+    caption = f"Ranking by answers per second ({cell_title(findings.main)})"
+    return Table("ranking-table", caption, columns, found, sorted_by=0)
+
+
+def cells_table(findings: Findings) -> Table:
+    """Throughput of every variant in every cell."""
+    cells = [cell for cell in findings.report.cells if findings.has(cell)]
+    columns = [Column("variant", numeric=False, first="ascending")]
+    columns += [
+        Column(
+            f"{workload_name(cell.workload)}, {load_label(cell)}"
+            + ("" if cell.stage == "full" else f", {cell.stage}")
+        )
+        for cell in cells
+    ]
+    competitors = {each.variant: each for each in findings.report.competitors}
+    rows = [
+        [
+            _named(findings, competitors[variant], None),
+            *(_datum(findings.figure(variant, cell.id), "1/s") for cell in cells),
+        ]
+        for variant in findings.order()
+    ]
+    return Table("cells-table", "Answers per second, by workload and connections", columns, rows)
+
+
+def latency_tables(findings: Findings) -> list[tuple[str, Table]]:
+    """What engines state as percentiles in the main cell, one table for each source."""
+    sources: dict[str, dict[str, EngineLatencies]] = {}
+    for result in findings.report.results:
+        if result.cell == findings.main.id and result.latency is not None:
+            sources.setdefault(result.latency.source, {})[result.variant] = result.latency
+    competitors = {each.variant: each for each in findings.report.competitors}
+    tables = []
+    for index, (source, stated) in enumerate(sources.items()):
+        heads = list(
+            dict.fromkeys(name for each in stated.values() for name in each.percentiles_ns)
+        )
+        columns = [Column("variant", numeric=False, first="ascending")]
+        columns += [Column(head, first="ascending") for head in heads]
+        rows = []
+        for variant in (name for name in findings.order() if name in stated):
+            found = [stated[variant].percentiles_ns.get(head) for head in heads]
+            values = [Datum(number(value, "ns"), value) for value in found]
+            rows.append([_named(findings, competitors[variant], None), *values])
+        caption = f"Latency ({cell_title(findings.main)}): {source}"
+        tables.append((source, Table(f"latency-table-{index}", caption, columns, rows)))
+    return tables
+
+
+def competitors_table(findings: Findings) -> Table:
+    """What exactly was started."""
+    heads = ("variant", "state", "division", "workers", "threads", "versions", "content digest")
+    rows = []
+    for each in findings.report.competitors:
+        versions = ", ".join(f"{name} {text}" for name, text in sorted(each.versions.items()))
+        rows.append(
+            [
+                _named(findings, each, None),
+                Datum(each.state, each.state),
+                Datum(each.division, each.division),
+                Datum(str(each.workers), each.workers),
+                Datum(str(each.threads), each.threads),
+                Datum(plain(versions) or "–", versions),
+                Datum(each.digest[:12], each.digest),
+            ]
+        )
+    columns = [Column(h, numeric=h in ("workers", "threads"), first="ascending") for h in heads]
+    return Table("competitors-table", "Everything that was entered", columns, rows)
+
+
+_ZERO = Figure(median=0, low=0, high=0, blocks=0)
+
+
+def _named(findings: Findings, competitor: Competitor, few: str | None) -> Datum:
+    detail = f"{plain(competitor.title)}, {competitor.server}, {competitor.runtime}"
+    name = findings.names[competitor.variant]
+    return Datum(
+        name,
+        name,
+        detail=f"{detail} ({few})" if few else detail,
+        href=competitor.homepage if re.match(r"https?://", competitor.homepage) else None,
+    )
+
+
+def _datum(figure: Figure | None, unit: str) -> Datum:
+    if figure is None:
+        return Datum("–")
+    detail = None
+    if figure.blocks > 1 and figure.low != figure.high:
+        detail = spread_of(figure, unit)
+    return Datum(median_of(figure, unit), figure.median, detail=detail)
+
+
+@cache
+def _templates() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(_FOLDER),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["plain"] = plain
+    return environment
+
+
+@cache
+def _bundle() -> str:
+    """Vega, Vega-Lite and Vega-Embed as one script that sets ``vegaEmbed``."""
+    return _inline(vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;"))
+
+
+def _inline(script: str) -> str:
+    """The script as it may stand in a page: nothing in it ends its element early."""
+    script = script.replace("\r\n", "\n").replace("\r", "\n")
+    script = re.sub(r"</(script)", r"<\\/\1", script, flags=re.IGNORECASE)
+    return script.replace("<!--", r"<\!--")
+
+
+def _hash(script: str) -> str:
+    """The script as the page's content security policy names it."""
+    digest = hashlib.sha256(script.encode()).digest()
+    return f"'sha256-{base64.b64encode(digest).decode()}'"

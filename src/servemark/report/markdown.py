@@ -1,0 +1,182 @@
+"""The report for pull requests and READMEs: GitHub's Markdown."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from servemark.records import Exclusion
+from servemark.report.findings import HOW_TO_READ, Findings, Trouble
+from servemark.report.model import Report
+from servemark.report.wording import (
+    cell_title,
+    count,
+    factor,
+    load_label,
+    median_of,
+    number,
+    plain,
+    samples_of,
+    spread_of,
+    workload_name,
+)
+
+_SPECIAL = re.compile(r"([\\`*_\[\]|~<>&$])")
+_BARE_PIPE = re.compile(r"(?<!\\)\|")
+
+
+def escape(text: str) -> str:
+    """Text that Markdown shows as it is, on one line.
+
+    >>> escape("<b>a|b</b>\\n*c*")
+    '\\\\<b\\\\>a\\\\|b\\\\</b\\\\> \\\\*c\\\\*'
+    """
+    return _SPECIAL.sub(r"\\\1", " ".join(plain(text).split()))
+
+
+def code(text: str) -> str:
+    """A code span with exactly that text on one line."""
+    line = " ".join(plain(text).split())
+    fence = "`" * (_longest_run(line) + 1)
+    edge = " " if line.startswith("`") or line.endswith("`") else ""
+    return f"{fence}{edge}{line}{edge}{fence}" if line else ""
+
+
+def code_block(text: str) -> str:
+    """A fenced block with exactly that text."""
+    fence = "`" * max(3, _longest_run(text) + 1)
+    return f"{fence}text\n{plain(text)}\n{fence}"
+
+
+def render_markdown(report: Report) -> str:
+    """The report as Markdown."""
+    findings = Findings(report)
+    sections = [
+        *_head(findings),
+        _ranking(findings),
+        _loads(findings),
+        _problems(findings.troubles()),
+        _excluded(report.excluded),
+        _machine(report),
+    ]
+    return "\n\n".join(section for section in sections if section) + "\n"
+
+
+def _head(findings: Findings) -> Iterator[str]:
+    report = findings.report
+    yield f"## {escape(report.title)}"
+    yield f"**{escape(findings.headline())}**"
+    yield escape(findings.upload_headline() or "")
+    for warning in findings.warnings():
+        yield f"> **Warning:** {escape(warning)}"
+
+
+def _ranking(findings: Findings) -> str:
+    rows = findings.ranking()
+    if not rows:
+        return ""
+    others = [cell for cell in findings.beside_main()[1:] if findings.has(cell)]
+    costs = ("server_cpu_ns", "peak_pss_bytes", "first_answer_ns")
+    heads = [
+        "#",
+        "variant",
+        f"{workload_name(findings.main.workload)}/s",
+        "lowest–highest block",
+        *(f"{workload_name(cell.workload)}/s" for cell in others),
+        *(["GET ÷ form"] if findings.upload_pair() else []),
+        "CPU per answer",
+        "peak memory",
+        "start to first answer",
+    ]
+    lines = []
+    for row in rows:
+        few = samples_of(row.result, findings.report.blocks)
+        lines.append(
+            [
+                str(row.rank),
+                code(row.name) + (f" ({few})" if few else ""),
+                f"**{median_of(row.throughput, '1/s')}**",
+                spread_of(row.throughput, "1/s"),
+                *(median_of(row.others.get(cell.id), "1/s") for cell in others),
+                *([factor(row.upload_cost)] if findings.upload_pair() else []),
+                *(median_of(row.result.figures.get(m), findings.unit(m)) for m in costs),
+            ]
+        )
+    note = f"Ranked by answers per second ({cell_title(findings.main)}). {HOW_TO_READ}"
+    return f"{_table(heads, lines, left=(1,))}\n\n{note}"
+
+
+def _loads(findings: Findings) -> str:
+    cells = findings.loads()
+    if not cells:
+        return ""
+    lines = [
+        [
+            code(findings.names[variant]),
+            *(median_of(findings.figure(variant, cell.id), "1/s") for cell in cells),
+        ]
+        for variant in findings.order()
+    ]
+    heads = ["variant", *(load_label(cell) for cell in cells)]
+    title = f"### Answers per second ({workload_name(cells[0].workload)}) by connections"
+    return f"{title}\n\n{_table(heads, lines, left=(0,))}"
+
+
+def _table(heads: Sequence[str], lines: Sequence[Sequence[str]], left: Sequence[int]) -> str:
+    rule = [":---" if column in left else "---:" for column in range(len(heads))]
+    rows = ((_BARE_PIPE.sub(r"\|", cell) for cell in line) for line in (heads, rule, *lines))
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def _problems(troubles: Sequence[Trouble]) -> str:
+    if not troubles:
+        return ""
+    items = []
+    for each in troubles:
+        item = f"- {code(each.name)} ({escape(each.place)}): {escape(each.reason)}"
+        if each.remedy:
+            item += f"\n  **Remedy:** {escape(each.remedy)}"
+        if each.log_tail:
+            block = code_block(each.log_tail).replace("\n", "\n  ")
+            item += f"\n\n  {block}"
+        items.append(item)
+    return "### Problems\n\n" + "\n".join(items)
+
+
+def _excluded(excluded: Sequence[Exclusion]) -> str:
+    if not excluded:
+        return ""
+    items = [
+        f"- {code(each.name)}: {escape(each.reason)}"
+        + (f"\n  **Remedy:** {escape(each.remedy)}" if each.remedy else "")
+        for each in excluded
+    ]
+    return "### Left out\n\n" + "\n".join(items)
+
+
+def _machine(report: Report) -> str:
+    machine, cores = report.machine, report.cores
+    tools = ", ".join(f"{name} {version}" for name, version in sorted(report.tools.items()))
+    lines = [
+        f"run        {report.run}",
+        f"command    {report.command}",
+        f"board      {report.board}: {count(report.blocks, 'block')}, {report.slice_s:g} s a slice "
+        f"after {report.warm_up_s:g} s of warm-up, seed {report.seed}",
+        f"machine    {machine.cpu_model}, {count(machine.cpu_count, 'core')}, "
+        f"{number(machine.memory_bytes, 'bytes')}, {machine.system}, {machine.kernel}"
+        + (f", virtual ({machine.virtual_machine})" if machine.virtual_machine else ""),
+        f"cores      server {_numbers(cores.server)}, engine {_numbers(cores.engine)}",
+        f"versions   servemark {report.servemark_version}, engine {report.engine}"
+        + (f", {tools}" if tools else ""),
+    ]
+    return "### Where and how\n\n" + code_block(
+        "\n".join(" ".join(line.split("\n")) for line in lines)
+    )
+
+
+def _numbers(cores: Sequence[int]) -> str:
+    return ", ".join(str(core) for core in cores) or "none"
+
+
+def _longest_run(text: str) -> int:
+    return max((len(run) for run in re.findall("`+", text)), default=0)

@@ -1,0 +1,208 @@
+"""The report for a terminal: of any width, with or without colour."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
+from rich.measure import Measurement
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from servemark.report.findings import HOW_TO_READ, Findings, Row, Trouble
+from servemark.report.model import Report
+from servemark.report.wording import (
+    cell_title,
+    factor,
+    median_of,
+    plain,
+    spread_of,
+    workload_name,
+)
+
+GAP = 2
+BAR_PLACE = 3
+LEAST_BAR, MOST_BAR = 6, 24
+UNBOUNDED = 10_000
+LOG_LINES = 6
+WIDEST_TEXT = 100
+_EIGHTHS = " ▏▎▍▌▋▊▉"
+
+
+def render_text(report: Report) -> RenderableType:
+    """The report as rich shows it: headline, ranking, what went wrong, how to read it."""
+    return _Pages(Findings(report))
+
+
+def bar(share: float, cells: int) -> str:
+    """A bar of that share of its cells, to an eighth of a cell; never empty for what is not 0.
+
+    >>> bar(1, 4), bar(0.53, 4), bar(0.001, 4), bar(0, 4)
+    ('████', '██▏', '▏', '')
+    """
+    eighths = round(max(0.0, min(share, 1.0)) * cells * 8)
+    if share > 0:
+        eighths = max(eighths, 1)
+    whole, part = divmod(eighths, 8)
+    return "█" * whole + (_EIGHTHS[part] if part else "")
+
+
+@dataclass(frozen=True, slots=True)
+class _Column:
+    """A column of the ranking. Those of the highest ``priority`` are dropped first."""
+
+    priority: int
+    head: str
+    cell: Callable[[Row], str]
+    justify: Literal["left", "right"] = "right"
+    style: str = ""
+    legend: str = ""
+
+
+class _Pages:
+    """Lays the report out when the width is known."""
+
+    def __init__(self, findings: Findings) -> None:
+        self._findings = findings
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        prose = options.update(width=min(options.max_width, WIDEST_TEXT))
+        for paragraph in self._head():
+            yield from console.render(paragraph, prose)
+        if self._findings.ranking():
+            yield from self._ranking(console, options)
+        for paragraph in self._foot():
+            yield from console.render(paragraph, prose)
+
+    def _head(self) -> Iterator[RenderableType]:
+        findings, report = self._findings, self._findings.report
+        yield Text(f"{plain(report.title)} · {plain(report.run)}", style="dim")
+        yield Text("")
+        yield Text(findings.headline(), style="bold")
+        upload = findings.upload_headline()
+        if upload is not None:
+            yield Text(upload)
+        for warning in findings.warnings():
+            yield Text(f"Warning: {warning}", style="yellow")
+        if findings.ranking():
+            yield Text("")
+
+    def _ranking(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """As many columns as fit, and a bar in the room that is left."""
+        columns = self._columns()
+        free = options.max_width - self._width(columns, console, options)
+        while free < 0 and any(column.priority for column in columns):
+            last = max(column.priority for column in columns)
+            columns = [column for column in columns if column.priority < last]
+            free = options.max_width - self._width(columns, console, options)
+        if free - GAP >= LEAST_BAR and not options.ascii_only:
+            columns.insert(BAR_PLACE, self._bar(min(free - GAP, MOST_BAR)))
+        yield self._table(columns)
+        yield from console.render(
+            Text(f"\n{self._legend(columns)}", style="dim"),
+            options.update(width=min(options.max_width, WIDEST_TEXT)),
+        )
+
+    def _width(self, columns: Sequence[_Column], console: Console, options: ConsoleOptions) -> int:
+        unbounded = options.update(width=UNBOUNDED, max_width=UNBOUNDED)
+        return Measurement.get(console, unbounded, self._table(columns)).maximum
+
+    def _columns(self) -> list[_Column]:
+        findings, rate = self._findings, f"{workload_name(self._findings.main.workload)}/s"
+
+        def costs(metric: str) -> Callable[[Row], str]:
+            return lambda row: median_of(row.result.figures.get(metric), findings.unit(metric))
+
+        def other(cell: str) -> Callable[[Row], str]:
+            return lambda row: median_of(row.others.get(cell), "1/s")
+
+        columns = [
+            _Column(0, "", lambda row: str(row.rank), style="dim"),
+            _Column(0, "variant", lambda row: row.name, "left"),
+            _Column(0, rate, lambda row: median_of(row.throughput, "1/s"), style="bold"),
+            _Column(1, "lo–hi", lambda row: spread_of(row.throughput, "1/s"), style="dim"),
+        ]
+        blocks = findings.report.blocks
+        if any(row.throughput.blocks < blocks for row in findings.ranking()):
+            columns.append(_Column(1, "blocks", lambda row: f"{row.throughput.blocks} of {blocks}"))
+        columns += [
+            _Column(4, f"{workload_name(cell.workload)}/s", other(cell.id))
+            for cell in findings.beside_main()[1:]
+            if findings.has(cell)
+        ]
+        if findings.upload_pair():
+            legend = "GET÷form: answers from disk ÷ answers to a form."
+            cost = _Column(2, "GET÷form", lambda row: factor(row.upload_cost), legend=legend)
+            columns.append(cost)
+        return [
+            *columns,
+            _Column(
+                3, "CPU", costs("server_cpu_ns"), legend="CPU: of all its processes, per answer."
+            ),
+            _Column(5, "memory", costs("peak_pss_bytes"), legend="Memory: peak PSS."),
+            _Column(6, "start", costs("first_answer_ns"), legend="Start: to the first answer."),
+        ]
+
+    def _bar(self, cells: int) -> _Column:
+        most = max(row.throughput.median for row in self._findings.ranking()) or 1.0
+        return _Column(
+            0, "", lambda row: bar(row.throughput.median / most, cells), "left", style="cyan"
+        )
+
+    def _table(self, columns: Sequence[_Column]) -> Table:
+        table = Table(box=None, padding=(0, GAP, 0, 0), pad_edge=False, header_style="dim")
+        for column in columns:
+            table.add_column(
+                Text(column.head),
+                justify=column.justify,
+                style=column.style,
+                no_wrap=column.head != "variant",
+                overflow="fold",
+            )
+        for row in self._findings.ranking():
+            table.add_row(*(Text(column.cell(row)) for column in columns))
+        return table
+
+    def _legend(self, columns: Sequence[_Column]) -> str:
+        ranked = f"Ranked by answers per second ({cell_title(self._findings.main)})."
+        return " ".join([ranked, HOW_TO_READ, *(each.legend for each in columns if each.legend)])
+
+    def _foot(self) -> Iterator[RenderableType]:
+        findings, report = self._findings, self._findings.report
+        yield from self._troubles(findings.troubles())
+        if report.excluded:
+            yield Text("\nLeft out", style="bold")
+            for each in report.excluded:
+                yield _item(plain(each.name), None, plain(each.reason), each.remedy)
+        waiting = [
+            findings.names[each.variant]
+            for each in findings.unranked()
+            if each.state == "not yet measured"
+        ]
+        if waiting and report.results:
+            yield Text("\nNot yet measured", style="bold")
+            yield _indented(Text(", ".join(waiting)), 2)
+
+    def _troubles(self, troubles: list[Trouble]) -> Iterator[RenderableType]:
+        if not troubles:
+            return
+        yield Text("\nProblems", style="bold red")
+        for trouble in troubles:
+            yield _item(trouble.name, trouble.place, trouble.reason, trouble.remedy)
+            if trouble.log_tail:
+                lines = trouble.log_tail.splitlines()[-LOG_LINES:]
+                yield _indented(Text("\n".join(f"| {line}" for line in lines), "dim"), 4)
+
+
+def _item(name: str, place: str | None, reason: str, remedy: str | None) -> Padding:
+    said = Text.assemble((name, "bold"), (f" ({place})" if place else "", "dim"), f": {reason}")
+    if remedy:
+        said.append(f"\n  → {plain(remedy)}", style="green")
+    return _indented(said, 2)
+
+
+def _indented(text: Text, cells: int) -> Padding:
+    return Padding(text, (0, 0, 0, cells), expand=False)

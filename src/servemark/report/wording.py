@@ -1,0 +1,152 @@
+"""How reports put names and numbers. Nothing here knows a format: text in, text out."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+
+from servemark.report.model import Competitor, Figure, ReportedCell, Result
+from servemark.units import format_bytes, format_ns, format_rate
+
+NOTHING = "–"
+
+_WORKLOADS = {
+    "get": ("GET", "a test image read from disk (GET)"),
+    "multipart": ("form", "an image uploaded as a form"),
+    "raw": ("raw", "an image uploaded as a raw body"),
+}
+_TERMINAL_SEQUENCE = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)")
+_UNSEEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
+
+def plain(text: str) -> str:
+    """The text without terminal sequences, control characters and reversals of writing direction.
+
+    >>> plain("\\x1b[31mred\\x1b[0m\\r\\n\\x00bell\\x07")
+    'red\\nbell'
+    """
+    return _UNSEEN.sub("", _TERMINAL_SEQUENCE.sub("", text.replace("\r\n", "\n")))
+
+
+def number(value: float | None, unit: str) -> str:
+    """A number of one of the units of ``METRICS``, with three significant digits.
+
+    >>> number(12_345.6, "1/s"), number(812_345, "ns"), number(0.01234, "share"), number(None, "ns")
+    ('12,300', '812 µs', '1.23 %', '–')
+    """
+    if value is None:
+        return NOTHING
+    if unit == "share":
+        return f"{value * 100:.3g} %"
+    formats = {"1/s": format_rate, "ns": format_ns, "bytes": format_bytes}
+    return formats[unit](float(f"{value:.3g}"))
+
+
+def median_of(figure: Figure | None, unit: str) -> str:
+    """The median of a figure, or a dash where it was not measured."""
+    return number(None if figure is None else figure.median, unit)
+
+
+def spread_of(figure: Figure | None, unit: str) -> str:
+    """Lowest and highest block of a figure; nothing where one block is all there is.
+
+    >>> spread_of(Figure(median=2, low=1.5, high=3, blocks=3), "1/s")
+    '1.50–3.00'
+    >>> spread_of(Figure(median=2e6, low=9e5, high=3e6, blocks=3), "ns")
+    '900 µs–3.00 ms'
+    >>> spread_of(Figure(median=2e6, low=1e6, high=3e6, blocks=3), "ns")
+    '1.00–3.00 ms'
+    """
+    if figure is None or figure.blocks < 2:
+        return NOTHING
+    low, high = number(figure.low, unit), number(figure.high, unit)
+    if low.partition(" ")[2] == high.partition(" ")[2]:
+        low = low.partition(" ")[0]
+    return f"{low}–{high}"
+
+
+def factor(value: float | None) -> str:
+    """A ratio, with no more digits than a reader can use.
+
+    >>> factor(1.234), factor(3.14159), factor(17.4), factor(None)
+    ('1.2×', '3.1×', '17×', '–')
+    """
+    if value is None:
+        return NOTHING
+    return f"{value:.1f}×" if value < 9.95 else f"{value:.0f}×"
+
+
+def count(amount: int, singular: str) -> str:
+    """An amount with its noun.
+
+    >>> count(1, "block"), count(3, "block")
+    ('1 block', '3 blocks')
+    """
+    return f"{amount} {singular}{'' if amount == 1 else 's'}"
+
+
+def listing(names: Sequence[str]) -> str:
+    """Names as a sentence lists them.
+
+    >>> listing(["a"]), listing(["a", "b"]), listing(["a", "b", "c"])
+    ('a', 'a and b', 'a, b and c')
+    """
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
+def load_id(cell: ReportedCell) -> str:
+    """The part of a cell's id that says the load: ``c16``, or ``t10c100`` for 10 engine threads."""
+    return cell.id.split("/")[1]
+
+
+def load_label(cell: ReportedCell) -> str:
+    """The load of a cell in a word or two: ``16``, or ``100 (10 threads)``."""
+    threads = re.match(r"t(\d+)c", load_id(cell))
+    return f"{cell.connections} ({threads[1]} threads)" if threads else str(cell.connections)
+
+
+def workload_name(workload: str) -> str:
+    """What a workload is called in a column's head."""
+    return _WORKLOADS.get(workload, (workload, ""))[0]
+
+
+def workload_phrase(workload: str) -> str:
+    """What a workload asks a server for."""
+    return _WORKLOADS.get(workload, ("", workload))[1]
+
+
+def cell_title(cell: ReportedCell) -> str:
+    """A cell in few words: ``form, 16 connections``."""
+    threads = re.match(r"t(\d+)c", load_id(cell))
+    parts = [workload_name(cell.workload), count(cell.connections, "connection")]
+    parts += [f"{threads[1]} engine threads"] if threads else []
+    parts += [] if cell.stage == "full" else [f"stage {cell.stage}"]
+    return ", ".join(parts)
+
+
+def short_names(competitors: Sequence[Competitor]) -> dict[str, str]:
+    """Names by variant id: as much of the id as tells it from all others of the run.
+
+    A contestant that is there once needs no server; one with a single runtime needs no runtime.
+    """
+    contestants = Counter(each.contestant for each in competitors)
+    servers = Counter((each.contestant, each.server) for each in competitors)
+    names: dict[str, str] = {}
+    for each in competitors:
+        hosted = f"{each.contestant}@{each.server}"
+        if contestants[each.contestant] == 1:
+            names[each.variant] = plain(each.contestant)
+        elif servers[each.contestant, each.server] == 1:
+            names[each.variant] = plain(hosted)
+        else:
+            names[each.variant] = plain(each.variant.replace("@builtin+", "+"))
+    return names
+
+
+def samples_of(result: Result, blocks: int) -> str | None:
+    """How many blocks stand behind a result, where it is not all of them."""
+    figure = result.figures.get("throughput_per_s")
+    if figure is None or figure.blocks == blocks:
+        return None
+    return f"{figure.blocks} of {count(blocks, 'block')}"

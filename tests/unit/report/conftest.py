@@ -1,0 +1,302 @@
+"""Runs on disk, made of records, with figures chosen by hand so that tests know what must come out.
+
+Block means are ``SWAY`` times the speed given, so that a median over three blocks is that speed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+
+from servemark.plan import Plan
+from servemark.records import (
+    Board,
+    CellGroup,
+    Check,
+    Cores,
+    Counts,
+    EngineLatency,
+    Entrant,
+    Exclusion,
+    LoadResult,
+    Machine,
+    RunHeader,
+    ServerUse,
+    StartUp,
+    Trial,
+    TrialResult,
+    Variant,
+    Verification,
+    parse_variant,
+)
+from servemark.report import Report, build_report
+from servemark.stats import judge
+from servemark.store import create_run
+
+SLICE_NS = 2_000_000_000
+SWAY = (1.0, 0.95, 1.04)
+
+
+@dataclass(frozen=True)
+class Known:
+    """A variant with its speeds by cell id, and what it costs."""
+
+    contestant: str
+    server: str
+    runtime: str
+    title: str
+    per_s: Mapping[str, float]
+    cpu_us: float = 400
+    pss_mib: float = 60
+    start_ms: float = 500
+    homepage: str = "https://example.org/"
+
+    @property
+    def variant(self) -> Variant:
+        return Variant(contestant=self.contestant, server=self.server, runtime=self.runtime)
+
+
+class MakeReport(Protocol):
+    def __call__(
+        self,
+        knowns: Sequence[Known],
+        *,
+        board: Board | None = None,
+        stop_after: int | None = None,
+        failing: Mapping[str, str] | None = None,
+        unverified: Mapping[str, str] | None = None,
+        excluded: Iterable[Exclusion] = (),
+        warning: str | None = None,
+    ) -> Report: ...
+
+
+CELLS = ("get/c16", "multipart/c16", "raw/c16", "multipart/c1", "multipart/c64")
+
+
+def _known(
+    name: str, title: str, speeds: Sequence[float], costs: tuple[float, float, float]
+) -> Known:
+    variant = parse_variant(name if "+" in name else f"{name}+onnxruntime")
+    assert variant is not None
+    per_s = dict(zip(CELLS, speeds, strict=True))
+    return Known(variant.contestant, variant.server, variant.runtime, title, per_s, *costs)
+
+
+FIELD = (
+    _known("go/net-http@builtin", "net/http", (9800, 5200, 6900, 3100, 5150), (190, 58, 210)),
+    _known("python/aiohttp@builtin", "aiohttp", (4100, 2100, 3000, 1500, 2080), (470, 96, 640)),
+    _known("python/aiohttp@gunicorn", "aiohttp", (4050, 2060, 2950, 1480, 2000), (480, 131, 980)),
+    _known("python/sanic@builtin", "Sanic", (5600, 2500, 3900, 1750, 2450), (400, 142, 1310)),
+    _known("python/tornado@builtin", "Tornado", (2900, 1650, 2200, 1200, 1600), (600, 92, 700)),
+    _known("python/flask@gunicorn", "Flask", (1900, 1000, 1350, 800, 960), (1000, 118, 1050)),
+    _known("python/falcon@gunicorn", "Falcon", (2600, 1400, 1900, 1050, 1350), (710, 112, 930)),
+    _known("python/falcon@uvicorn", "Falcon", (5900, 1900, 4100, 1400, 1880), (520, 98, 720)),
+    _known("python/werkzeug@builtin", "Werkzeug", (900, 650, 760, 560, 610), (1500, 90, 690)),
+    _known("python/werkzeug@gunicorn", "Werkzeug", (2200, 1250, 1600, 950, 1200), (800, 115, 990)),
+    _known("node/express@builtin", "Express", (3300, 1800, 2500, 900, 1790), (560, 121, 480)),
+    _known("node/express@builtin+tfjs", "Express", (2400, 1500, 1950, 820, 1490), (670, 146, 610)),
+    _known("r/plumber@builtin+base-r", "plumber", (420, 325, 360, 300, 310), (3070, 84, 1900)),
+)  # fmt: skip
+
+
+def default_board(blocks: int = 3) -> Board:
+    return Board(
+        name="default",
+        title="Ten servers, one model",
+        description="Reading from disk, uploads as a form and as a raw body.",
+        engine="wrk",
+        seed=20261122,
+        blocks=blocks,
+        warm_up_s=0.5,
+        slice_s=2,
+        cells=(
+            CellGroup(workloads=("get", "multipart", "raw"), connections=(16,)),
+            CellGroup(workloads=("multipart",), connections=(1, 64)),
+        ),
+    )
+
+
+def seed_board() -> Board:
+    return Board(
+        name="seed",
+        title="As it began",
+        engine="wrk",
+        seed=1,
+        blocks=3,
+        warm_up_s=1,
+        slice_s=2,
+        cells=(
+            CellGroup(workloads=("get",), connections=(1, 100)),
+            CellGroup(workloads=("get",), connections=(100,), engine_threads=10),
+        ),
+    )
+
+
+def header(
+    board: Board, knowns: Sequence[Known], excluded: Iterable[Exclusion], warning: str | None
+) -> RunHeader:
+    return RunHeader(
+        schema_version=1,
+        servemark_version="0.1.0",
+        created_utc="2026-11-22T18:00:00+00:00",
+        command="servemark run default",
+        board=board,
+        machine=Machine(
+            cpu_model="AMD EPYC 7B13",
+            cpu_count=2,
+            memory_bytes=8 << 30,
+            kernel="6.1.0-28-amd64",
+            system="Debian GNU/Linux 12",
+            python="3.11.7",
+            governor=None,
+            virtual_machine="kvm",
+        ),
+        cores=Cores(server=(0,), engine=(1,), warning=warning),
+        tools={"wrk": "4.1.0", "go": "1.26", "node": "20.20"},
+        model_digest="0" * 64,
+        golden_images=512,
+        entrants=tuple(
+            Entrant(
+                variant=known.variant,
+                title=known.title,
+                language=known.contestant.split("/")[0],
+                homepage=known.homepage,
+                division="standard",
+                digest="a" * 64,
+                versions={known.runtime: "1.23.2"},
+            )
+            for known in knowns
+        ),
+        excluded=tuple(excluded),
+    )
+
+
+def trial_result(trial: Trial, known: Known, failure: str | None) -> TrialResult:
+    per_s = known.per_s[trial.cell.id] * SWAY[trial.block % len(SWAY)]
+    answered = round(per_s * SLICE_NS / 1e9)
+    load = LoadResult(
+        engine="wrk",
+        engine_version="4.1.0",
+        duration_ns=SLICE_NS,
+        counts=Counts(
+            ok=answered,
+            bad_status=0,
+            connect_errors=0,
+            read_errors=0,
+            write_errors=0,
+            timeouts=0,
+        ),
+        bytes_read=answered * 200,
+        engine_cpu_ns=SLICE_NS // 4,
+        latency=EngineLatency(
+            source="wrk's own, with synthetic samples",
+            mean_ns=3e6,
+            percentiles_ns={"p50": 2_900_000, "p99": 7_100_000, "max": 9_000_000},
+        ),
+    )
+    use = ServerUse(
+        cpu_ns=round(known.cpu_us * 1000 * answered),
+        peak_pss_bytes=round(known.pss_mib * (1 << 20)),
+        processes=1,
+        threads=4,
+        voluntary_switches=1,
+        involuntary_switches=1,
+    )
+    ready = round(known.start_ms * 1e6)
+    died = failure is not None
+    return TrialResult(
+        trial=trial,
+        started_utc="2026-11-22T18:00:10+00:00",
+        start=1,
+        cores_server=(0,),
+        cores_engine=(1,),
+        warm_up_ns=500_000_000,
+        load=None if died else load,
+        server=None if died else use,
+        start_up=StartUp(ready_ns=ready, first_answer_ns=ready + 10_000_000),
+        steal_share=0.001,
+        failure=failure,
+        log_tail="Traceback: out of memory" if died else None,
+        verdict=judge(None if died else load, 0.001, failure),
+    )
+
+
+def verification(variant: Variant, fault: str | None) -> Verification:
+    check = Check(
+        group="errors",
+        name="an empty body is refused",
+        passed=fault is None,
+        expected="400",
+        seen=fault or "400",
+    )
+    return Verification(variant=variant, checks=(check,))
+
+
+@pytest.fixture(scope="session")
+def make_report(tmp_path_factory: pytest.TempPathFactory) -> MakeReport:
+    """Writes a run folder with those variants' trials, as ``servemark run`` does, and reports it.
+
+    ``failing`` and ``unverified`` give, by variant id, how a variant's trials or its check failed.
+    """
+
+    def make(
+        knowns: Sequence[Known],
+        *,
+        board: Board | None = None,
+        stop_after: int | None = None,
+        failing: Mapping[str, str] | None = None,
+        unverified: Mapping[str, str] | None = None,
+        excluded: Iterable[Exclusion] = (),
+        warning: str | None = None,
+    ) -> Report:
+        board = board or default_board()
+        root: Path = tmp_path_factory.mktemp("runs")
+        folder = create_run(root, header(board, knowns, excluded, warning))
+        by_id = {known.variant.id: known for known in knowns}
+        faults = unverified or {}
+        for known in knowns:
+            folder.append_verification(verification(known.variant, faults.get(known.variant.id)))
+        passed = tuple(k.variant for k in knowns if k.variant.id not in faults)
+        for trial in Plan(board, passed).trials()[:stop_after]:
+            name = trial.variant.id
+            folder.append_trial(trial_result(trial, by_id[name], (failing or {}).get(name)))
+        return build_report(folder)
+
+    return make
+
+
+@pytest.fixture(scope="session", name="seed_board")
+def seed_board_fixture() -> Board:
+    """A board with GET alone, as wrk was used in the beginning."""
+    return seed_board()
+
+
+@pytest.fixture(scope="session")
+def field() -> tuple[Known, ...]:
+    """The 13 variants of the default board."""
+    return FIELD
+
+
+@pytest.fixture(scope="session")
+def report(make_report: MakeReport) -> Report:
+    """A whole run of the default board with two variants that went wrong and one left out."""
+    broken = (
+        _known("python/bottle@gunicorn+onnxruntime", "Bottle", (1, 1, 1, 1, 1), (1, 1, 1)),
+        _known("node/koa@builtin+onnxruntime", "Koa", (1, 1, 1, 1, 1), (1, 1, 1)),
+    )
+    return make_report(
+        [*FIELD, *broken],
+        failing={"python/bottle@gunicorn+onnxruntime": "it died under load with signal 9"},
+        unverified={"node/koa@builtin+onnxruntime": "500"},
+        excluded=[
+            Exclusion(
+                name="rust/axum@builtin+onnxruntime",
+                reason="cargo is not installed",
+                remedy="apt-get install cargo",
+            )
+        ],
+    )

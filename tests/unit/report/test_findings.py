@@ -1,0 +1,131 @@
+"""The sentences and warnings of a run, against figures worked out by hand from the fixtures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from servemark.records import Board, CellGroup
+from servemark.report import Report
+from servemark.report.findings import Findings
+
+
+def test_the_headline_names_the_winner_and_how_far_the_others_are(report: Report) -> None:
+    # 5,200 ÷ 325 = 16; the seventh of 13 is tornado with 1,650, and 5,200 ÷ 1,650 = 3.15
+    assert Findings(report).headline() == (
+        "For an image uploaded as a form, on 1 core with 16 connections, go/net-http answers 5,200 "
+        "a second: 16× what r/plumber does, the slowest of 13, and 3.2× the median."
+    )
+
+
+def test_the_second_sentence_says_by_how_much_reading_from_disk_flatters(report: Report) -> None:
+    # 420 ÷ 325 = 1.29, 5,900 ÷ 1,900 = 3.11; the median of all is falcon's 2,600 ÷ 1,400 = 1.86
+    assert Findings(report).upload_headline() == (
+        "Asked to read the image from disk instead of receiving it (GET ÷ form), servers answer "
+        "1.9× as many in the median, from 1.3× (r/plumber) to 3.1× (python/falcon@uvicorn)."
+    )
+
+
+def test_the_ranking_is_by_the_main_cell_and_leaves_out_what_failed(report: Report) -> None:
+    rows = Findings(report).ranking()
+    assert [row.rank for row in rows] == list(range(1, 14))
+    assert [row.throughput.median for row in rows] == sorted(
+        (5200, 2500, 2100, 2060, 1900, 1800, 1650, 1500, 1400, 1250, 1000, 650, 325), reverse=True
+    )
+    assert "python/bottle" not in {row.name for row in rows}
+    aiohttp = rows[2]
+    assert aiohttp.competitor.variant == "python/aiohttp@builtin+onnxruntime"
+    assert aiohttp.upload_cost == pytest.approx(4100 / 2100)
+    assert aiohttp.others["raw/c16"].median == 3000
+    assert (aiohttp.throughput.low, aiohttp.throughput.high) == (2100 * 0.95, 2100 * 1.04)
+
+
+def test_a_runner_up_within_the_winners_spread_is_said_to_be_so(
+    make_report: Any, field: Sequence[Any]
+) -> None:
+    speeds = {**field[1].per_s, "multipart/c16": 4800}  # its best block, 4,992, is above 4,940
+    report = make_report([field[0], replace(field[1], per_s=speeds)])
+    said = Findings(report).headline().split(". ")[-1]
+    assert said == (
+        "But python/aiohttp reaches into its spread over the blocks, so that first place is not "
+        "settled."
+    )
+
+
+def test_one_contestant_is_compared_with_nothing(make_report: Any, field: Sequence[Any]) -> None:
+    findings = Findings(make_report(field[:1]))
+    assert findings.headline() == (
+        "For an image uploaded as a form, on 1 core with 16 connections, go/net-http answers 5,200 "
+        "a second; nothing else was measured to compare it with."
+    )
+    assert findings.warnings() == []
+
+
+def test_a_run_without_trials_says_so(make_report: Any, field: Sequence[Any]) -> None:
+    findings = Findings(make_report(field, stop_after=0))
+    assert findings.headline() == "Nothing has been measured yet."
+    assert findings.upload_headline() is None
+    assert findings.ranking() == []
+    assert findings.warnings()[0].startswith("195 of 195 planned trials are missing")
+
+
+def test_a_run_with_failures_alone_says_so(make_report: Any, field: Sequence[Any]) -> None:
+    failing = {known.variant.id: "it died under load" for known in field}
+    findings = Findings(make_report(field, failing=failing))
+    assert findings.headline() == "No server could be ranked: every trial failed."
+    assert findings.ranking() == []
+    assert len(findings.troubles()) == 13
+
+
+def test_what_makes_a_run_weak_is_warned_of(make_report: Any, field: Sequence[Any]) -> None:
+    board = Board(
+        name="quick",
+        title="Quick",
+        engine="wrk",
+        seed=1,
+        blocks=2,
+        warm_up_s=1,
+        slice_s=1,
+        cells=(CellGroup(workloads=("get", "multipart"), connections=(16,)),),
+    )
+    report = make_report(field[:2], board=board, stop_after=5, warning="One core for both.")
+    shared, missing, blocks = Findings(report).warnings()
+    assert shared == "One core for both."
+    assert missing.startswith("3 of 8 planned trials are missing")
+    assert blocks.startswith("Only 2 blocks")
+
+
+def test_a_problem_that_comes_up_again_is_told_once_with_its_places(report: Report) -> None:
+    troubles = {trouble.name: trouble for trouble in Findings(report).troubles()}
+    died = troubles["python/bottle@gunicorn+onnxruntime"]
+    assert len(died.where) == 15  # five cells in three blocks
+    assert died.place.endswith("and 13 more")
+    assert died.log_tail == "Traceback: out of memory"
+    assert troubles["node/koa@builtin+onnxruntime"].reason == (
+        "an empty body is refused: expected 400, saw 500"
+    )
+
+
+def test_names_are_as_short_as_tells_them_apart(report: Report) -> None:
+    names = Findings(report).names
+    assert names["python/flask@gunicorn+onnxruntime"] == "python/flask"
+    assert names["python/falcon@uvicorn+onnxruntime"] == "python/falcon@uvicorn"
+    assert names["node/express@builtin+tfjs"] == "node/express+tfjs"
+    assert len(set(names.values())) == len(names)
+
+
+def test_loads_of_one_workload_come_by_connections(
+    report: Report, make_report: Any, field: Sequence[Any], seed_board: Board
+) -> None:
+    assert [cell.id for cell in Findings(report).loads()] == [
+        "multipart/c1",
+        "multipart/c16",
+        "multipart/c64",
+    ]
+    speeds = {"get/c1": 100, "get/c100": 300, "get/t10c100": 290}
+    seed = make_report([replace(field[0], per_s=speeds)], board=seed_board)
+    assert [cell.id for cell in Findings(seed).loads()] == ["get/c1", "get/c100", "get/t10c100"]
+    assert Findings(seed).upload_pair() is None

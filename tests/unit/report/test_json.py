@@ -1,0 +1,59 @@
+"""The JSON report against its published schema."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import jsonschema
+import pytest
+
+from servemark.report import REPORTS, Report, report_schema
+
+
+def test_the_json_of_a_run_satisfies_the_schema(report: Report) -> None:
+    jsonschema.Draft202012Validator.check_schema(report_schema())
+    jsonschema.validate(json.loads(REPORTS["json"](report)), report_schema())
+
+
+def test_the_json_of_an_empty_run_satisfies_the_schema(
+    make_report: Any, field: Sequence[Any]
+) -> None:
+    empty = make_report(field, stop_after=0)
+    jsonschema.validate(json.loads(REPORTS["json"](empty)), report_schema())
+
+
+@pytest.mark.parametrize("change", [{"blocks": "three"}, {"surprise": 1}])
+def test_what_is_not_a_report_does_not_satisfy_the_schema(
+    report: Report, change: dict[str, object]
+) -> None:
+    document = json.loads(REPORTS["json"](report)) | change
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(document, report_schema())
+
+
+def test_a_report_reads_back_as_it_was(report: Report) -> None:
+    assert Report.model_validate_json(REPORTS["json"](report)) == report
+
+
+def test_figures_are_exact_and_missing_ones_are_left_out(report: Report) -> None:
+    document = json.loads(REPORTS["json"](report))
+    results = {(each["variant"], each["cell"]): each for each in document["results"]}
+    flask = results["python/flask@gunicorn+onnxruntime", "multipart/c16"]
+    assert flask["rank"] == 11
+    assert flask["figures"]["throughput_per_s"] == {
+        "median": 1000,
+        "low": 950,
+        "high": 1040,
+        "blocks": 3,
+    }
+    bottle = results["python/bottle@gunicorn+onnxruntime", "multipart/c16"]
+    assert bottle["figures"] == {}
+    assert bottle["rank"] is None
+
+
+def test_the_schema_names_no_host() -> None:
+    schema = report_schema()
+    assert schema["$id"] == "urn:servemark:report:1"
+    assert schema["title"] == "servemark report, version 1"

@@ -1,0 +1,40 @@
+"""Numbers and names as people read them."""
+
+from __future__ import annotations
+
+import pytest
+
+from servemark.report.model import Figure
+from servemark.report.wording import factor, number, plain, spread_of
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "text"),
+    [
+        (98_765.4, "1/s", "98,800"),
+        (1_234.5, "1/s", "1,230"),
+        (12.345, "1/s", "12.3"),
+        (1_999_999, "ns", "2.00 ms"),
+        (999.6e6, "ns", "1.00 s"),
+        (62_914_560, "bytes", "60.0 MiB"),
+        (0, "share", "0 %"),
+        (None, "ns", "–"),
+    ],
+)
+def test_numbers_have_three_significant_digits(value: float | None, unit: str, text: str) -> None:
+    assert number(value, unit) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(1.04, "1.0×"), (9.94, "9.9×"), (9.96, "10×"), (16.0, "16×"), (None, "–")]
+)
+def test_factors_have_no_more_digits_than_can_be_used(value: float | None, text: str) -> None:
+    assert factor(value) == text
+
+
+def test_one_block_has_no_spread() -> None:
+    assert spread_of(Figure(median=5, low=5, high=5, blocks=1), "1/s") == "–"
+
+
+def test_plain_text_cannot_steer_a_terminal_or_turn_the_line_round() -> None:
+    assert plain("a\x1b[2Jb\x1b]8;;http://x\x1b\\c\u202ed\x9be\tf\ng") == "abcde\tf\ng"
