@@ -54,6 +54,15 @@ class Golden:
     probability: float
 
 
+@dataclass(frozen=True)
+class Two:
+    """The TEST_IMAGE, and the reference's answer for it."""
+
+    body: bytes
+    digit: int
+    probability: float
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     options = arguments(argv)
     try:
@@ -166,19 +175,19 @@ def check(made: list[Golden]) -> None:
         )
 
 
-def image_of_two(reference: Reference, test: data.Digits) -> bytes:
+def image_of_two(reference: Reference, test: data.Digits) -> Two:
     """TEST_IMAGE: the first "2" of the test images that would be fit for the set."""
     form = Form("jpeg", "colour", 56, 56, "420")
     rng = np.random.default_rng(SEED)
     for image in test.images[test.labels == 2]:
         body = drawing.draw(image, form, rng)
-        digit, _, reason = judge(reference, body, form)
+        digit, probability, reason = judge(reference, body, form)
         if digit == 2 and reason is None:
-            return body
+            return Two(body, digit, probability)
     raise GoldenError("no test image of a 2 is fit for two.jpg: check the model in --export.")
 
 
-def write(made: list[Golden], two: bytes, out: Path) -> None:
+def write(made: list[Golden], two: Two, out: Path) -> None:
     """Write the folder anew; only `images`, `golden.json` and `two.jpg` in it are touched."""
     images = out / "images"
     shutil.rmtree(images, ignore_errors=True)
@@ -188,12 +197,17 @@ def write(made: list[Golden], two: bytes, out: Path) -> None:
         file = f"images/{at:04d}.{'jpg' if image.form.format == 'jpeg' else 'png'}"
         (out / file).write_bytes(image.body)
         entries.append(entry(file, image))
-    head = {"schema": 1, "model": "mnist", "tolerance": TOLERANCE}
+    head = {
+        "schema": 1,
+        "model": "mnist",
+        "tolerance": TOLERANCE,
+        "test_image": {"digit": two.digit, "probability": nine_digits(two.probability)},
+    }
     # One line an image, so that a change shows as the lines it concerns.
     lines = ",\n".join(f"    {json.dumps(row)}" for row in entries)
     text = f'{json.dumps(head, indent=2)[:-2]},\n  "images": [\n{lines}\n  ]\n}}\n'
     (out / "golden.json").write_text(text)
-    (out / "two.jpg").write_bytes(two)
+    (out / "two.jpg").write_bytes(two.body)
 
 
 def entry(file: str, image: Golden) -> dict[str, Any]:
@@ -205,10 +219,13 @@ def entry(file: str, image: Golden) -> dict[str, Any]:
         "height": image.form.height,
         "label": image.label,
         "digit": image.digit,
-        "probability": float(
-            f"{image.probability:.9g}"
-        ),  # nine digits tell every float32 from the next
+        "probability": nine_digits(image.probability),
     }
+
+
+def nine_digits(probability: float) -> float:
+    """Nine significant digits tell every float32 from the next."""
+    return float(f"{probability:.9g}")
 
 
 def summary(made: list[Golden], left_out: Counter[str]) -> dict[str, Any]:

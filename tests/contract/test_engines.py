@@ -14,6 +14,7 @@ import pytest
 from servemark.catalog import Model
 from servemark.engines import ENGINES, Assignment
 from servemark.launch import Server, free_port
+from servemark.plan.arrivals import closed_schedule
 from servemark.records import Cell, Closed, Endpoint, Workload
 from tests.conftest import ToyProject
 
@@ -53,6 +54,7 @@ def assignment(
         endpoint=endpoint,
         cell=Cell(workload=workload, load=Closed(connections=2)),
         pictures=model.pictures()[:16],
+        schedule=closed_schedule(16, 1),
         duration_s=0.5,
         cores=(),
         scratch=scratch,
@@ -64,7 +66,7 @@ def assignment(
 def test_good_answers_are_counted(
     engine_name: str, toy: Server, mnist: Model, tmp_path: Path, workload: Workload
 ) -> None:
-    result = ENGINES[engine_name]().run(assignment(toy.endpoint, mnist, tmp_path, workload))
+    result = ENGINES[engine_name]().run(assignment(toy.endpoint, mnist, tmp_path, workload)).result
     assert result.engine == engine_name
     assert result.counts.ok >= 1
     assert result.counts.errors == 0
@@ -82,7 +84,7 @@ def test_error_statuses_are_counted_and_not_raised(
     thread.start()
     endpoint = Endpoint(host="127.0.0.1", port=server.server_port)
     try:
-        result = ENGINES[engine_name]().run(assignment(endpoint, mnist, tmp_path))
+        result = ENGINES[engine_name]().run(assignment(endpoint, mnist, tmp_path)).result
     finally:
         server.shutdown()
         server.server_close()
@@ -94,6 +96,6 @@ def test_a_server_that_is_not_there_does_not_count_as_answers(
     engine_name: str, mnist: Model, tmp_path: Path
 ) -> None:
     endpoint = Endpoint(host="127.0.0.1", port=free_port("127.0.0.1"))
-    result = ENGINES[engine_name]().run(assignment(endpoint, mnist, tmp_path))
+    result = ENGINES[engine_name]().run(assignment(endpoint, mnist, tmp_path)).result
     assert result.counts.answered == 0
     assert result.counts.errors >= 1

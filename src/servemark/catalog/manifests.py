@@ -199,10 +199,18 @@ class GoldenImage(Record):
     probability: float
 
 
+class GoldenAnswer(Record):
+    """The reference's answer for the TEST_IMAGE."""
+
+    digit: int
+    probability: float
+
+
 class GoldenSet(Record):
     """``golden.json``. ``tolerance`` is the allowed difference in probability, by format."""
 
     schema_version: Literal[1] = Field(alias="schema")
     model: Name
     tolerance: dict[Literal["png", "jpeg"], float]
+    test_image: GoldenAnswer
     images: Annotated[tuple[GoldenImage, ...], Field(min_length=1)]

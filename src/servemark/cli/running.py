@@ -15,6 +15,7 @@ from servemark.cli.reporting import write_reports
 from servemark.cli.selection import (
     Field,
     bring_engine,
+    check_loads,
     choose,
     cores_for,
     make_engine,
@@ -35,6 +36,7 @@ def run_new(project: Project, board_name: str, only: Sequence[str], command: str
     board = load_board(project.boards, board_name)
     model = project.model(board.model)
     engine = make_engine(board.engine)
+    check_loads(board, engine)
     field = choose(board, project.contestants(), model, only)
     toolbox = project.toolbox()
     with shown_stages() as stages:

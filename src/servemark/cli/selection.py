@@ -13,9 +13,9 @@ from servemark.cli.project import Project
 from servemark.engines import ENGINES, LoadEngine
 from servemark.errors import UsageError
 from servemark.launch import available_cores, split_cores
-from servemark.plan import cross
+from servemark.plan import ARRIVALS, cross
 from servemark.prepare import Prepared, Tool, Toolbox, environment_of, prepare_all
-from servemark.records import Board, Cores, Exclusion, Variant
+from servemark.records import Board, Cores, Exclusion, Open, Variant
 from servemark.run import Workbench
 
 
@@ -33,6 +33,19 @@ def make_engine(name: str) -> LoadEngine:
     if name not in ENGINES:
         raise UsageError(f"There is no load engine '{name}'{suggestion(name, ENGINES)}")
     return ENGINES[name]()
+
+
+def check_loads(board: Board, engine: LoadEngine) -> None:
+    """Raises ``UsageError`` where the engine cannot put the board's loads on a server."""
+    for cell in board.all_cells():
+        if not engine.can(cell.load):
+            raise UsageError(
+                f"The load engine '{engine.name}' cannot do the {cell.load.kind} loop of "
+                f"{cell.id}: give the board the engine 'native'."
+            )
+        if isinstance(cell.load, Open) and cell.load.arrivals not in ARRIVALS:
+            wrong = cell.load.arrivals
+            raise UsageError(f"There is no arrival process '{wrong}'{suggestion(wrong, ARRIVALS)}")
 
 
 def choose(
@@ -91,6 +104,9 @@ def prepared_field(
 
 def bring_engine(engine: LoadEngine, toolbox: Toolbox) -> None:
     """Make sure that the engine's programs are there. Raises ``UsageError`` where they are not."""
+    obstacle = engine.obstacle()
+    if obstacle is not None:
+        raise UsageError(f"The load engine '{engine.name}' cannot run: {obstacle}.")
     for tool in _lacking(engine, toolbox):
         remedy = f": {tool.remedy}" if tool.remedy else ""
         raise UsageError(f"The load engine '{engine.name}' cannot run: {tool.problem}{remedy}.")

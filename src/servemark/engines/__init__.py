@@ -2,13 +2,15 @@
 
 from collections.abc import Callable
 
-from servemark.engines.base import Assignment, LoadEngine
+from servemark.engines.base import Assignment, Loaded, LoadEngine
 from servemark.engines.fake import FakeEngine
+from servemark.engines.native import NativeEngine
 from servemark.engines.wrk import WrkEngine
 
 ENGINES: dict[str, Callable[[], LoadEngine]] = {
+    "native": NativeEngine,
     "wrk": WrkEngine,
     "fake": FakeEngine,
 }
 
-__all__ = ["ENGINES", "Assignment", "LoadEngine"]
+__all__ = ["ENGINES", "Assignment", "LoadEngine", "Loaded"]

@@ -9,7 +9,8 @@ from typing import Protocol
 
 from servemark.catalog import Picture
 from servemark.catalog.manifests import Need
-from servemark.records import Cell, Endpoint, LoadResult
+from servemark.records import Cell, Closed, Endpoint, LoadResult, Open
+from servemark.samples import Samples, Schedule
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,13 +20,23 @@ class Assignment:
     endpoint: Endpoint
     cell: Cell
     pictures: Sequence[Picture]
-    """The corpus; requests rotate through it in this order."""
+    """The corpus."""
+    schedule: Schedule
+    """Which picture goes when. An engine that cannot follow a schedule sends them in turn."""
     duration_s: float
     cores: tuple[int, ...]
     scratch: Path
     """A folder for files that the engine needs meanwhile."""
     environment: Mapping[str, str]
     """Environment for programs that the engine starts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What came of an assignment; ``samples`` where the engine keeps every request."""
+
+    result: LoadResult
+    samples: Samples | None = None
 
 
 class LoadEngine(Protocol):
@@ -35,7 +46,15 @@ class LoadEngine(Protocol):
     needs: Mapping[str, Need]
     """Programs that must be on the machine, as for a language."""
 
-    def run(self, assignment: Assignment) -> LoadResult:
+    def obstacle(self) -> str | None:
+        """Why this engine cannot be used here and what to do about it, besides its ``needs``."""
+        ...
+
+    def can(self, load: Closed | Open) -> bool:
+        """Whether it can put that kind of load on a server."""
+        ...
+
+    def run(self, assignment: Assignment) -> Loaded:
         """Load the endpoint for the assignment's duration.
 
         A request that fails is counted, not raised. Raises ``EngineError`` when the engine itself

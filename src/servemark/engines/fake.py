@@ -9,8 +9,8 @@ import urllib3
 
 from servemark.catalog import requests_of
 from servemark.catalog.manifests import Need
-from servemark.engines.base import Assignment
-from servemark.records import Counts, LoadResult
+from servemark.engines.base import Assignment, Loaded
+from servemark.records import Closed, Counts, LoadResult, Open
 from servemark.units import seconds_to_ns
 
 
@@ -23,7 +23,13 @@ class FakeEngine:
     def __init__(self, most_requests: int = 8) -> None:
         self._most_requests = most_requests
 
-    def run(self, assignment: Assignment) -> LoadResult:
+    def obstacle(self) -> str | None:
+        return None
+
+    def can(self, load: Closed | Open) -> bool:
+        return isinstance(load, Closed)
+
+    def run(self, assignment: Assignment) -> Loaded:
         """Ask a few times, whatever the load; ``duration_ns`` is the time that it took."""
         requests = requests_of(assignment.cell.workload, assignment.pictures)
         ok = bad_status = connect_errors = read_errors = bytes_read = 0
@@ -50,7 +56,7 @@ class FakeEngine:
                     bytes_read += len(answer.data)
                     ok += answer.status < 400
                     bad_status += answer.status >= 400
-        return LoadResult(
+        result = LoadResult(
             engine=self.name,
             engine_version="0",
             duration_ns=max(time.monotonic_ns() - started_ns, seconds_to_ns(0.001)),
@@ -65,3 +71,4 @@ class FakeEngine:
             bytes_read=bytes_read,
             engine_cpu_ns=time.process_time_ns() - cpu_ns,
         )
+        return Loaded(result)

@@ -19,10 +19,10 @@ from pathlib import Path
 
 from servemark.catalog import requests_of
 from servemark.catalog.manifests import Need
-from servemark.engines.base import Assignment
+from servemark.engines.base import Assignment, Loaded
 from servemark.errors import EngineError
 from servemark.guard import Command, Exit, Guarded
-from servemark.records import Counts, EngineLatency, LoadResult
+from servemark.records import Closed, Counts, EngineLatency, LoadResult, Open
 
 SCRIPT = Path(__file__).with_name("rotate.lua")
 TIMEOUT_S = 10
@@ -42,7 +42,13 @@ class WrkEngine:
     def __init__(self) -> None:
         self._version: str | None = None
 
-    def run(self, assignment: Assignment) -> LoadResult:
+    def obstacle(self) -> str | None:
+        return None
+
+    def can(self, load: Closed | Open) -> bool:
+        return isinstance(load, Closed)
+
+    def run(self, assignment: Assignment) -> Loaded:
         """Load the endpoint; wrk takes whole seconds, so other slices are ended by SIGINT."""
         corpus = self._write_corpus(assignment)
         log = assignment.scratch / "wrk.log"
@@ -61,8 +67,9 @@ class WrkEngine:
         version = self._ask_version(assignment.environment)
         if ended.status != 0 and "unable to connect" in log.read_text():
             connections = assignment.cell.load.connections
-            return self._refused(connections, time.monotonic_ns() - started_ns, version)
-        return self._result(ended, output, log, version)
+            refused = self._refused(connections, time.monotonic_ns() - started_ns, version)
+            return Loaded(refused)
+        return Loaded(self._result(ended, output, log, version))
 
     def _argv(self, assignment: Assignment, corpus: Path | None) -> list[str]:
         load = assignment.cell.load

@@ -228,20 +228,23 @@ class Findings:
             said += f", the slowest of {len(rows)}"
             middle = statistics.median(row.throughput.median for row in rows)
             said += f", and {factor(_ratio(first.throughput.median, middle))} the median"
-        return f"{said}.{self._not_told_apart(rows)}"
+        return f"{said}."
 
-    def _not_told_apart(self, rows: list[Row]) -> str:
-        """Who reaches into the winner's spread."""
+    def doubt(self) -> str | None:
+        """Who reaches into the winner's spread, if any does."""
+        rows = self.ranking()
+        if not rows:
+            return None
         first = rows[0].throughput
         near = [row.name for row in rows[1:] if row.throughput.high >= first.low]
         if not near or first.blocks < 2:
-            return ""
+            return None
         if len(near) > 3:
             near = [*near[:2], f"{len(near) - 2} others"]
         verb = "reaches" if len(near) == 1 else "reach"
         return (
-            f" But {listing(near)} {verb} into its spread over the blocks, so that first place is "
-            "not settled."
+            f"But {listing(near)} {verb} into the spread of {rows[0].name} over the blocks, so "
+            "that first place is not settled."
         )
 
     def _nothing_ranked(self) -> str:

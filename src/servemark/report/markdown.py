@@ -66,6 +66,7 @@ def _head(findings: Findings) -> Iterator[str]:
     report = findings.report
     yield f"## {escape(report.title)}"
     yield f"**{escape(findings.headline())}**"
+    yield escape(findings.doubt() or "")
     yield escape(findings.upload_headline() or "")
     for warning in findings.warnings():
         yield f"> **Warning:** {escape(warning)}"

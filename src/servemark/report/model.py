@@ -173,12 +173,15 @@ def build_report(folder: RunFolder) -> Report:
 
 
 def main_cell(cells: Sequence[Cell]) -> Cell:
-    """The cell that a reader with one minute should see: an upload as a form, well loaded."""
+    """The cell that a reader with one minute should see: an upload as a form, well loaded.
+
+    Where a board has none such, the first of its cells with the most connections.
+    """
     by_id = {cell.id: cell for cell in cells}
     for wanted in ("multipart/c16", "raw/c16", "get/c16"):
         if wanted in by_id:
             return by_id[wanted]
-    return cells[0]
+    return max(cells, key=lambda cell: cell.load.connections)
 
 
 def _reported(cell: Cell) -> ReportedCell:

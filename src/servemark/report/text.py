@@ -82,9 +82,9 @@ class _Pages:
         yield Text(f"{plain(report.title)} · {plain(report.run)}", style="dim")
         yield Text("")
         yield Text(findings.headline(), style="bold")
-        upload = findings.upload_headline()
-        if upload is not None:
-            yield Text(upload)
+        for sentence in (findings.doubt(), findings.upload_headline()):
+            if sentence is not None:
+                yield Text(sentence)
         for warning in findings.warnings():
             yield Text(f"Warning: {warning}", style="yellow")
         if findings.ranking():

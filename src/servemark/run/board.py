@@ -6,15 +6,16 @@ import os
 import tempfile
 import time
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from servemark.engines import Assignment
+from servemark.engines import Assignment, Loaded
 from servemark.errors import LaunchError
 from servemark.launch import Server, describe_exit, machine_ticks, use_between
-from servemark.plan import Plan, given_up
+from servemark.plan import Plan, given_up, schedule_of
 from servemark.records import (
     Board,
     Cell,
@@ -27,10 +28,18 @@ from servemark.records import (
 )
 from servemark.run.verification import make_subject, verify_running
 from servemark.run.workbench import Listener, Workbench, log_name
-from servemark.stats import judge
+from servemark.samples import Samples
+from servemark.stats import complete, judge
 from servemark.store import RunFolder
 from servemark.units import seconds_to_ns
-from servemark.verify import NoAnswer, Wrong, ask, fault_of, read_prediction
+from servemark.verify import (
+    NoAnswer,
+    Wrong,
+    ask,
+    check_answers,
+    fault_of,
+    read_prediction,
+)
 
 
 def run_board(bench: Workbench, folder: RunFolder, listener: Listener) -> None:
@@ -109,10 +118,14 @@ class Visitor(AbstractContextManager["Visitor"]):
     def measure(self, trial: Trial) -> TrialResult:
         """One trial. A server that does not start, or dies, becomes a result that says so."""
         started_utc = datetime.now(UTC).isoformat(timespec="milliseconds")
-        load = use = steal = failure = tail = None
+        load = use = steal = failure = tail = kept = None
         try:
             server = self._visited(trial)
-            load, use, steal = self._slice(server, trial.cell)
+            found, use, steal = self._slice(server, trial)
+            load, samples = found.result, found.samples
+            if samples is not None:
+                load, samples = self._checked(trial.cell, load, samples)
+                kept = self._folder.keep_samples(trial, samples)
             ended = server.exited()
             if ended is not None:
                 raise LaunchError(f"it died under load {describe_exit(ended.status)}")
@@ -133,7 +146,8 @@ class Visitor(AbstractContextManager["Visitor"]):
             steal_share=steal,
             failure=failure,
             log_tail=tail,
-            verdict=judge(load, steal, failure),
+            samples=kept,
+            verdict=judge(trial.cell, load, steal, failure),
         )
 
     def _visited(self, trial: Trial) -> Server:
@@ -167,22 +181,34 @@ class Visitor(AbstractContextManager["Visitor"]):
         if fault is not None:
             raise LaunchError(f"its first prediction was wrong: {fault}")
 
-    def _slice(self, server: Server, cell: Cell) -> tuple[LoadResult, ServerUse, float | None]:
+    def _checked(
+        self, cell: Cell, load: LoadResult, samples: Samples
+    ) -> tuple[LoadResult, Samples]:
+        """The result and samples once every answer was held against the golden one."""
+        right = check_answers(self._bench.model, cell.workload, cell.stage, samples)
+        checked = replace(samples, right=right)
+        return complete(load, checked), checked
+
+    def _slice(self, server: Server, trial: Trial) -> tuple[Loaded, ServerUse, float | None]:
         """Warm up, then measure: what the engine saw, what the server used, the steal's share."""
-        self._load(server, cell, self._board.warm_up_s)
+        self._load(server, trial, self._board.warm_up_s, "warm-up")
         before = server.use()
         ticks = machine_ticks()
-        load = self._load(server, cell, self._board.slice_s)
+        load = self._load(server, trial, self._board.slice_s, "slice")
         stolen, all_ticks = (new - old for new, old in zip(machine_ticks(), ticks, strict=True))
         use = use_between(before, server.use())
         return load, use, stolen / all_ticks if all_ticks else None
 
-    def _load(self, server: Server, cell: Cell, duration_s: float) -> LoadResult:
+    def _load(self, server: Server, trial: Trial, duration_s: float, phase: str) -> Loaded:
+        """All variants get the same schedule for a cell in a block, so that they can be paired."""
+        seed = (self._board.seed, trial.block, phase)
+        duration_ns = seconds_to_ns(duration_s)
         return self._bench.engine.run(
             Assignment(
                 endpoint=server.endpoint,
-                cell=cell,
+                cell=trial.cell,
                 pictures=self._pictures,
+                schedule=schedule_of(trial.cell, duration_ns, len(self._pictures), *seed),
                 duration_s=duration_s,
                 cores=self._bench.cores.engine,
                 scratch=Path(self._scratch.name),

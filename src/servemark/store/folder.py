@@ -14,7 +14,9 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from servemark.errors import StoreError, UsageError
-from servemark.records import RunHeader, TrialResult, Verification
+from servemark.records import RunHeader, Trial, TrialResult, Verification
+from servemark.samples import Samples
+from servemark.store.columns import read_samples, write_samples
 
 SCHEMA_VERSION = 1
 HEADER = "run.json"
@@ -70,6 +72,16 @@ class RunFolder:
     def append_trial(self, result: TrialResult) -> None:
         """Write one trial and wait until it is on the disk."""
         self._append(TRIALS, result)
+
+    def keep_samples(self, trial: Trial, samples: Samples) -> str:
+        """Write a trial's samples. Returns the name of the file below the run folder."""
+        name = f"samples/{trial.number:05d}.parquet"
+        write_samples(self.path / name, samples)
+        return name
+
+    def samples(self, result: TrialResult) -> Samples | None:
+        """A trial's samples, where its engine kept them. Raises ``StoreError``."""
+        return None if result.samples is None else read_samples(self.path / result.samples)
 
     def append_verification(self, verification: Verification) -> None:
         """Write one verification and wait until it is on the disk."""

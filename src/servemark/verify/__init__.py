@@ -1,5 +1,6 @@
 """The contract, the golden set and bad inputs, checked against a running server."""
 
+from servemark.verify.answers import check_answers
 from servemark.verify.contract import check_contract
 from servemark.verify.golden import check_golden, fault_of
 from servemark.verify.lifecycle import (
@@ -18,6 +19,7 @@ __all__ = [
     "Subject",
     "Wrong",
     "ask",
+    "check_answers",
     "check_contract",
     "check_golden",
     "check_stage",

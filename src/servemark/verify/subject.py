@@ -16,7 +16,7 @@ from PIL import Image
 from servemark.catalog import Model, Picture
 from servemark.catalog.manifests import GoldenImage
 from servemark.records import Endpoint
-from servemark.verify.wire import Answer
+from servemark.verify.wire import Answer, brief
 
 STAGE_PROBABILITY = 0.1234567890
 
@@ -44,17 +44,21 @@ def read_prediction(subject: Subject, answer: Answer) -> tuple[int, float]:
     """(digit, probability) of a successful answer. Raises ``Wrong``."""
     if answer.status != 200:
         raise Wrong(answer.brief())
-    document = read_json(answer)
-    field = subject.model.description.answer
+    _check_media_type(answer)
+    return parse_prediction(subject.model, answer.body)
+
+
+def parse_prediction(model: Model, body: bytes) -> tuple[int, float]:
+    """(digit, probability) of the body of a successful answer. Raises ``Wrong``."""
+    document = _parse_object(body)
+    field = model.description.answer
     data = document.get("data")
-    if (
-        set(document) != {"data"}
-        or not isinstance(data, dict)
-        or set(data) != {field, "probability"}
-    ):
-        raise Wrong(answer.brief())
+    if set(document) != {"data"} or not isinstance(data, dict):
+        raise Wrong(brief(body))
+    if set(data) != {field, "probability"}:
+        raise Wrong(brief(body))
     digit, probability = data[field], data["probability"]
-    if type(digit) is not int or not 0 <= digit < len(subject.model.description.labels):
+    if type(digit) is not int or not 0 <= digit < len(model.description.labels):
         raise Wrong(f"{field} {digit!r}")
     if type(probability) not in (int, float) or not math.isfinite(probability):
         raise Wrong(f"probability {probability!r}")
@@ -63,14 +67,22 @@ def read_prediction(subject: Subject, answer: Answer) -> tuple[int, float]:
 
 def read_json(answer: Answer) -> dict[str, Any]:
     """The JSON object of an answer. Raises ``Wrong``."""
+    _check_media_type(answer)
+    return _parse_object(answer.body)
+
+
+def _check_media_type(answer: Answer) -> None:
     if answer.content_type.partition(";")[0].strip().lower() != "application/json":
         raise Wrong(f"{answer.status} with Content-Type {answer.content_type or 'missing'}")
+
+
+def _parse_object(body: bytes) -> dict[str, Any]:
     try:
-        document = json.loads(answer.body)
+        document = json.loads(body)
     except ValueError:
-        raise Wrong(f"a body that is not JSON: {answer.brief()}") from None
+        raise Wrong(f"a body that is not JSON: {brief(body)}") from None
     if not isinstance(document, dict):
-        raise Wrong(answer.brief())
+        raise Wrong(brief(body))
     return document
 
 

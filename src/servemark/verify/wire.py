@@ -29,8 +29,12 @@ class Answer:
 
     def brief(self) -> str:
         """Status and the beginning of the body, for a report."""
-        text = self.body[:120].decode("utf-8", "replace").replace("\n", " ")
-        return f"{self.status} {text}".strip()
+        return f"{self.status} {brief(self.body)}".strip()
+
+
+def brief(body: bytes) -> str:
+    """The beginning of a body on one line, for a report."""
+    return body[:120].decode("utf-8", "replace").replace("\n", " ")
 
 
 class NoAnswer(Exception):  # noqa: N818 - it is a finding, not an error of ours

@@ -15,6 +15,7 @@ import pytest
 from servemark.catalog import Model, requests_of
 from servemark.engines import Assignment
 from servemark.engines.wrk import WrkEngine
+from servemark.plan.arrivals import closed_schedule
 from servemark.records import Cell, Closed, Endpoint, Workload
 
 pytestmark = pytest.mark.skipif(
@@ -55,17 +56,19 @@ def test_the_whole_corpus_is_sent_byte_for_byte_and_in_turn(
     endpoint: Endpoint, mnist: Model, tmp_path: Path, workload: Workload
 ) -> None:
     pictures = mnist.pictures()[:20]
-    result = WrkEngine().run(
+    loaded = WrkEngine().run(
         Assignment(
             endpoint=endpoint,
             cell=Cell(workload=workload, load=Closed(connections=2)),
             pictures=pictures,
+            schedule=closed_schedule(len(pictures), 1),
             duration_s=0.7,
             cores=(),
             scratch=tmp_path,
             environment={"PATH": os.environ["PATH"]},
         )
     )
+    result = loaded.result
     wanted = {(r.method, r.content_type, r.body) for r in requests_of(workload, pictures)}
     assert set(Recorder.seen) == wanted
     counts = Recorder.seen.values()

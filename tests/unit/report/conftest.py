@@ -22,6 +22,8 @@ from servemark.records import (
     EngineLatency,
     Entrant,
     Exclusion,
+    Fault,
+    Gate,
     LoadResult,
     Machine,
     RunHeader,
@@ -30,11 +32,11 @@ from servemark.records import (
     Trial,
     TrialResult,
     Variant,
+    Verdict,
     Verification,
     parse_variant,
 )
 from servemark.report import Report, build_report
-from servemark.stats import judge
 from servemark.store import create_run
 
 SLICE_NS = 2_000_000_000
@@ -221,8 +223,14 @@ def trial_result(trial: Trial, known: Known, failure: str | None) -> TrialResult
         steal_share=0.001,
         failure=failure,
         log_tail="Traceback: out of memory" if died else None,
-        verdict=judge(None if died else load, 0.001, failure),
+        verdict=verdict(failure),
     )
+
+
+def verdict(failure: str | None) -> Verdict:
+    if failure is None:
+        return Verdict()
+    return Verdict(faults=(Fault(gate=Gate.COMPLETED, reason=failure, remedy="see its log"),))
 
 
 def verification(variant: Variant, fault: str | None) -> Verification:

@@ -52,7 +52,7 @@ def trial(block: int, ok: int, failure: str | None = None) -> TrialResult:
         server=server,
         start_up=StartUp(ready_ns=100, first_answer_ns=200),
         failure=failure,
-        verdict=judge(load, 0.0, failure),
+        verdict=judge(cell, load, 0.0, failure),
     )
 
 

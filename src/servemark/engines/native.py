@@ -1,0 +1,157 @@
+"""servemark's own engine: schedules as data, four times per request, every answer kept."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from importlib.metadata import version
+from importlib.util import find_spec
+
+import numpy as np
+
+from servemark.catalog import Picture, requests_of
+from servemark.catalog.manifests import Need
+from servemark.engines.base import Assignment, Loaded
+from servemark.errors import EngineError
+from servemark.records import (
+    Closed,
+    Counts,
+    Endpoint,
+    EngineWork,
+    LoadResult,
+    Open,
+    Workload,
+)
+from servemark.samples import ANSWERED, ENDINGS, MISSING, Samples
+from servemark.units import seconds_to_ns
+
+with contextlib.suppress(ImportError):  # ``obstacle`` says so, with the remedy
+    import servemark_engine
+
+TIMEOUT_NS = seconds_to_ns(10)
+"""A request that takes longer has timed out."""
+GRACE_NS = seconds_to_ns(2)
+"""How long answers to requests that were sent before the end of the slice are awaited."""
+
+
+class NativeEngine:
+    """The Rust engine in ``engine/``, called in process with the interpreter released."""
+
+    name = "native"
+    needs: Mapping[str, Need] = {}
+
+    def obstacle(self) -> str | None:
+        if find_spec("servemark_engine") is not None:
+            return None
+        return (
+            "it is not built: install Rust (apt-get install cargo-web rustc-web), then make setup"
+        )
+
+    def can(self, load: Closed | Open) -> bool:
+        return isinstance(load, Closed | Open)
+
+    def run(self, assignment: Assignment) -> Loaded:
+        endpoint, load = assignment.endpoint, assignment.cell.load
+        workload = assignment.cell.workload
+        corpus = _corpus(endpoint, workload, tuple(assignment.pictures))
+        schedule = assignment.schedule
+        duration_ns = seconds_to_ns(assignment.duration_s)
+        # A request without a picture (GET) is the only one of its corpus.
+        order = schedule.order % np.uint32(len(corpus))
+        todo: servemark_engine.Closed | servemark_engine.Open
+        if schedule.intended_ns is None:
+            todo = servemark_engine.Closed(load.connections, order, duration_ns=duration_ns)
+        else:
+            todo = servemark_engine.Open(
+                load.connections, schedule.intended_ns, order, duration_ns=duration_ns
+            )
+        try:
+            outcome = servemark_engine.run(
+                f"{endpoint.host}:{endpoint.port}",
+                corpus,
+                todo,
+                threads=load.engine_threads,
+                cores=list(assignment.cores) or None,
+                timeout_ns=TIMEOUT_NS,
+                grace_ns=GRACE_NS,
+            )
+        except servemark_engine.EngineError as error:
+            raise EngineError(f"The native engine cannot run this trial: {error}") from error
+        if outcome.interrupted:
+            raise KeyboardInterrupt
+        samples = _samples(outcome)
+        return Loaded(_result(outcome, samples, duration_ns, load.engine_threads), samples)
+
+
+@lru_cache(maxsize=8)
+def _corpus(
+    endpoint: Endpoint, workload: Workload, pictures: Sequence[Picture]
+) -> servemark_engine.Corpus:
+    """The requests of a workload as the bytes that go over the wire."""
+    whole = []
+    for request in requests_of(workload, pictures):
+        lines = [
+            f"{request.method} {request.path} HTTP/1.1",
+            f"Host: {endpoint.host}:{endpoint.port}",
+        ]
+        if request.content_type is not None:
+            lines.append(f"Content-Type: {request.content_type}")
+            lines.append(f"Content-Length: {len(request.body)}")
+        whole.append("\r\n".join([*lines, "", ""]).encode() + request.body)
+    return servemark_engine.Corpus(whole)
+
+
+def _samples(outcome: servemark_engine.Outcome) -> Samples:
+    columns = outcome.columns
+    if tuple(servemark_engine.ENDINGS) != ENDINGS:
+        raise EngineError("The native engine is of another version than servemark: make setup.")
+    return Samples(
+        request=columns["request"],
+        intended_ns=columns["intended_ns"],
+        sent_ns=columns["sent_ns"],
+        first_byte_ns=columns["first_byte_ns"],
+        done_ns=columns["done_ns"],
+        status=columns["status"],
+        ending=columns["error"],
+        body=columns["body"],
+        right=np.full(len(columns["request"]), MISSING, dtype=np.int8),
+        bodies=outcome.bodies,
+    )
+
+
+def _result(
+    outcome: servemark_engine.Outcome, samples: Samples, duration_ns: int, threads: int
+) -> LoadResult:
+    counts = outcome.counts
+    answered = samples.ending == ANSWERED
+    work = outcome.work
+    return LoadResult(
+        engine="native",
+        engine_version=version("servemark-engine"),
+        duration_ns=duration_ns,
+        counts=Counts(
+            ok=int((answered & (samples.status < 400)).sum()),
+            bad_status=int((answered & (samples.status >= 400)).sum()),
+            connect_errors=counts["connect"] + counts["out_of_files"] + counts["out_of_ports"],
+            read_errors=counts["reset"] + counts["closed_early"],
+            write_errors=0,
+            timeouts=counts["timed_out"],
+            malformed=counts["malformed"]
+            + counts["head_too_large"]
+            + counts["body_too_large"]
+            + counts["excess"],
+            unanswered=counts["unanswered"],
+            not_sent=counts["not_sent"],
+        ),
+        bytes_read=sum(each["received_bytes"] for each in work),
+        engine_cpu_ns=sum(each["cpu_ns"] for each in work),
+        work=EngineWork(
+            busy_ns=sum(each["busy_ns"] for each in work),
+            spin_ns=sum(each["spin_ns"] for each in work),
+            threads=threads,
+            reconnects=sum(each["reconnects"] for each in work),
+            sent_bytes=sum(each["sent_bytes"] for each in work),
+        ),
+        warnings=tuple(outcome.warnings),
+    )

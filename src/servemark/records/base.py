@@ -1,0 +1,21 @@
+"""What every record is made of."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Workload = Literal["get", "multipart", "raw"]
+Stage = Literal["full", "decode", "receive"]
+Division = Literal["standard", "tuned"]
+
+PositiveInt = Annotated[int, Field(ge=1)]
+PositiveFloat = Annotated[float, Field(gt=0)]
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")]
+
+
+class Record(BaseModel):
+    """Base of every record: immutable, and unknown fields are an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")

@@ -1,0 +1,233 @@
+"""What is found: the results of slices, trials, checks and verifications."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from servemark.records.base import Record
+from servemark.records.measured import Trial, Variant
+
+
+class Endpoint(Record):
+    """Where a started server listens."""
+
+    host: str
+    port: int
+
+    @property
+    def url(self) -> str:
+        return f"http://{self.host}:{self.port}"
+
+
+class Counts(Record):
+    """What became of the requests of one slice.
+
+    ``ok`` is what was answered below status 400 and, where answers are looked at, rightly;
+    ``wrong_answers`` is ``None`` where the engine does not keep them.
+    """
+
+    ok: int
+    bad_status: int
+    connect_errors: int
+    read_errors: int
+    write_errors: int
+    timeouts: int
+    wrong_answers: int | None = None
+    malformed: int = 0
+    unanswered: int = 0
+    """Sent, but not answered when the grace was over."""
+    not_sent: int = 0
+    """Due within the slice of an open loop, but not sent before its end."""
+
+    @property
+    def answered(self) -> int:
+        return self.ok + self.bad_status + (self.wrong_answers or 0)
+
+    @property
+    def errors(self) -> int:
+        return (
+            self.bad_status
+            + self.connect_errors
+            + self.read_errors
+            + self.write_errors
+            + self.timeouts
+            + (self.wrong_answers or 0)
+            + self.malformed
+            + self.unanswered
+            + self.not_sent
+        )
+
+
+class Distribution(Record):
+    """Values in ns: nearest-rank percentiles, ``None`` with fewer than 10 values above them."""
+
+    count: int
+    mean_ns: float
+    min_ns: int
+    p50_ns: int | None
+    p75_ns: int | None
+    p90_ns: int | None
+    p99_ns: int | None
+    p999_ns: int | None
+    max_ns: int
+
+
+class Latencies(Record):
+    """Service time (done − sent), response time (done − intended) and lag (sent − intended)."""
+
+    service: Distribution | None
+    response: Distribution | None
+    lag: Distribution | None
+
+
+class EngineWork(Record):
+    """What the load engine itself did: work, and waiting for due times by polling."""
+
+    busy_ns: int
+    spin_ns: int
+    threads: int
+    reconnects: int
+    sent_bytes: int
+
+
+class EngineLatency(Record):
+    """Latencies as the engine itself states them, in ns; ``source`` says how far to trust them."""
+
+    source: str
+    mean_ns: float
+    percentiles_ns: dict[str, int]
+
+
+class LoadResult(Record):
+    """What a load engine saw in one slice."""
+
+    engine: str
+    engine_version: str
+    duration_ns: int
+    counts: Counts
+    bytes_read: int
+    engine_cpu_ns: int
+    latency: EngineLatency | None = None
+    work: EngineWork | None = None
+    latencies: Latencies | None = None
+    ok_in_slice: int | None = None
+    """Of ``ok``, those whose answer was complete before the slice was over."""
+    mean_outstanding: float | None = None
+    """Requests under way, averaged over the slice: Little's law in its exact form, λ·W."""
+    warnings: tuple[str, ...] = ()
+
+
+class TreeUse(Record):
+    """Resource use of a server's whole process tree at one moment; CPU and switches since spawn."""
+
+    cpu_ns: int
+    pss_bytes: int
+    processes: int
+    threads: int
+    voluntary_switches: int
+    involuntary_switches: int
+
+
+class ServerUse(Record):
+    """Resource use of a server's whole process tree during one slice."""
+
+    cpu_ns: int
+    peak_pss_bytes: int
+    processes: int
+    threads: int
+    voluntary_switches: int
+    involuntary_switches: int
+
+
+class StartUp(Record):
+    """From spawning the process to its first ready answer and its first right prediction."""
+
+    ready_ns: int
+    first_answer_ns: int
+
+
+class Gate(StrEnum):
+    """The conditions that a trial must meet to be ranked."""
+
+    COMPLETED = "completed"
+    ANSWERS = "answers"
+    LITTLE = "Little's law"
+    ENGINE_HEADROOM = "engine headroom"
+    SCHEDULE_KEPT = "schedule kept"
+    OFFERED = "offered = achieved"
+    ORDER = "order"
+    QUIET_MACHINE = "quiet machine"
+
+
+class Fault(Record):
+    """A gate that did not hold: why, and what to do about it."""
+
+    gate: Gate
+    reason: str
+    remedy: str
+
+
+class Verdict(Record):
+    """Whether a trial may be ranked."""
+
+    faults: tuple[Fault, ...] = ()
+
+    @property
+    def valid(self) -> bool:
+        return not self.faults
+
+
+class TrialResult(Record):
+    """One line of ``trials.jsonl``."""
+
+    trial: Trial
+    started_utc: str
+    start: int
+    """Counts the fresh starts of the run: trials with the same number shared one server process."""
+    cores_server: tuple[int, ...]
+    cores_engine: tuple[int, ...]
+    warm_up_ns: int
+    load: LoadResult | None = None
+    server: ServerUse | None = None
+    start_up: StartUp | None = None
+    steal_share: float | None = None
+    failure: str | None = None
+    log_tail: str | None = None
+    samples: str | None = None
+    """File of the raw columns below the run folder, where the engine keeps samples."""
+    verdict: Verdict
+
+
+class Check(Record):
+    """One line of the contract, tried out. ``group`` is the part of the contract.
+
+    ``limit`` is the reason that the manifest gives where the server cannot keep that line.
+    """
+
+    group: str
+    name: str
+    passed: bool
+    expected: str
+    seen: str
+    limit: str | None = None
+
+
+class Verification(Record):
+    """Every check of one variant."""
+
+    variant: Variant
+    checks: tuple[Check, ...]
+    failure: str | None = None
+    log_tail: str | None = None
+
+    @property
+    def passed(self) -> bool:
+        return self.failure is None and all(check.passed for check in self.checks)
+
+    def first_fault(self) -> str:
+        """Why it did not pass, in a sentence."""
+        if self.failure is not None:
+            return self.failure
+        faults = [check for check in self.checks if not check.passed]
+        first = f"{faults[0].name}: expected {faults[0].expected}, saw {faults[0].seen}"
+        return first if len(faults) == 1 else f"{first} (and {len(faults) - 1} more)"

@@ -1,0 +1,57 @@
+"""What describes a run: machine, cores, entrants and the header of its folder."""
+
+from __future__ import annotations
+
+from servemark.records.base import Division, Record
+from servemark.records.measured import Board, Exclusion, Variant
+
+
+class Machine(Record):
+    """Where a run was made."""
+
+    cpu_model: str
+    cpu_count: int
+    memory_bytes: int
+    kernel: str
+    system: str
+    python: str
+    governor: str | None
+    virtual_machine: str | None
+
+
+class Cores(Record):
+    """Which cores the server and the load engine are pinned to, and a warning if they share one."""
+
+    server: tuple[int, ...]
+    engine: tuple[int, ...]
+    warning: str | None = None
+
+
+class Entrant(Record):
+    """A variant of the run with what a report says about it."""
+
+    variant: Variant
+    title: str
+    language: str
+    homepage: str
+    division: Division
+    digest: str
+    versions: dict[str, str] = {}
+    limits: dict[str, str] = {}
+
+
+class RunHeader(Record):
+    """``run.json``."""
+
+    schema_version: int
+    servemark_version: str
+    created_utc: str
+    command: str
+    board: Board
+    machine: Machine
+    cores: Cores
+    tools: dict[str, str]
+    model_digest: str
+    golden_images: int
+    entrants: tuple[Entrant, ...]
+    excluded: tuple[Exclusion, ...]
