@@ -29,6 +29,8 @@ class Assignment:
     """A folder for files that the engine needs meanwhile."""
     environment: Mapping[str, str]
     """Environment for programs that the engine starts."""
+    shares_core: bool = False
+    """Whether the server has to do with the same cores, so that waiting must not use them."""
 
 
 @dataclass(frozen=True, slots=True)

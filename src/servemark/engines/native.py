@@ -31,6 +31,8 @@ with contextlib.suppress(ImportError):  # ``obstacle`` says so, with the remedy
 
 TIMEOUT_NS = seconds_to_ns(10)
 """A request that takes longer has timed out."""
+SPIN_NS = 50_000
+"""How long before it sleeps the engine polls; accounted for as spinning, not as work."""
 GRACE_NS = seconds_to_ns(2)
 """How long answers to requests that were sent before the end of the slice are awaited."""
 
@@ -75,6 +77,7 @@ class NativeEngine:
                 cores=list(assignment.cores) or None,
                 timeout_ns=TIMEOUT_NS,
                 grace_ns=GRACE_NS,
+                spin_ns=0 if assignment.shares_core else SPIN_NS,
             )
         except servemark_engine.EngineError as error:
             raise EngineError(f"The native engine cannot run this trial: {error}") from error

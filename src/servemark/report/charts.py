@@ -71,7 +71,7 @@ def throughput_charts(findings: Findings) -> list[Chart]:
 
 
 def cost_charts(findings: Findings) -> list[Chart]:
-    """CPU, memory and start-up in the main cell: one chart a metric."""
+    """Service time, CPU, memory and start-up in the main cell: one chart a metric."""
     return [
         Chart(
             id=f"cost-{metric}",
@@ -81,6 +81,7 @@ def cost_charts(findings: Findings) -> list[Chart]:
             spec=_ranges(findings, findings.main.id, metric, beside=[findings.main.id]),
         )
         for metric, title in (
+            ("p99_service_ns", "Service time of 99 % of the answers (p99)"),
             ("server_cpu_ns", "CPU per answer, whole process tree"),
             ("peak_pss_bytes", "Peak memory (PSS)"),
             ("first_answer_ns", "Start to first right answer"),

@@ -106,7 +106,10 @@ class Findings:
             cells = [
                 cell
                 for cell in self.report.cells
-                if cell.workload == workload and cell.stage == self.main.stage and self.has(cell)
+                if cell.workload == workload
+                and cell.stage == self.main.stage
+                and cell.rate_per_s is None
+                and self.has(cell)
             ]
             if len(cells) > 1:
                 return sorted(cells, key=lambda cell: (cell.connections, len(cell.id)))
@@ -208,6 +211,11 @@ class Findings:
                 f"apart. {FEWEST_BLOCKS} are the least."
             )
 
+    def _main_load(self) -> str:
+        if self.main.rate_per_s is not None:
+            return f"{self.main.rate_per_s:g} requests offered a second"
+        return count(self.main.connections, "connection")
+
     def headline(self) -> str:
         """The answer in a sentence or two: who serves most, and by how much."""
         rows = self.ranking()
@@ -218,7 +226,7 @@ class Findings:
         rate = number(first.throughput.median, "1/s")
         said = (
             f"For {workload_phrase(self.main.workload)}, on {cores} with "
-            f"{count(self.main.connections, 'connection')}, {first.name} answers {rate} a second"
+            f"{self._main_load()}, {first.name} answers {rate} a second"
         )
         if len(rows) == 1:
             return f"{said}; nothing else was measured to compare it with."

@@ -83,6 +83,7 @@ def render_html(report: Report) -> str:
             costs=charts.cost_charts(findings),
             ranking=ranking_table(findings),
             cells=cells_table(findings),
+            times=times_table(findings),
             latencies=latency_tables(findings),
             competitors=competitors_table(findings),
             bundle=_bundle(),
@@ -152,6 +153,38 @@ def cells_table(findings: Findings) -> Table:
         for variant in findings.order()
     ]
     return Table("cells-table", "Answers per second, by workload and connections", columns, rows)
+
+
+def times_table(findings: Findings) -> Table | None:
+    """Service time, response time and lag in the main cell, where the engine keeps samples."""
+    metrics = [
+        name
+        for name in _TIMES
+        if name in findings.report.metrics and findings.has(findings.main, name)
+    ]
+    if not metrics:
+        return None
+    columns = [Column("variant", numeric=False, first="ascending")]
+    columns += [Column(findings.report.metrics[name].title, first="ascending") for name in metrics]
+    competitors = {each.variant: each for each in findings.report.competitors}
+    rows = [
+        [
+            _named(findings, competitors[variant], None),
+            *(_datum(findings.figure(variant, findings.main.id, m), "ns") for m in metrics),
+        ]
+        for variant in findings.order()
+    ]
+    return Table("times-table", f"Times ({cell_title(findings.main)})", columns, rows)
+
+
+_TIMES = (
+    "mean_service_ns",
+    "p50_service_ns",
+    "p99_service_ns",
+    "p50_response_ns",
+    "p99_response_ns",
+    "p99_lag_ns",
+)
 
 
 def latency_tables(findings: Findings) -> list[tuple[str, Table]]:

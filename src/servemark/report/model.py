@@ -13,6 +13,7 @@ from servemark.records import (
     Division,
     Exclusion,
     Machine,
+    Open,
     Record,
     RunHeader,
     TrialResult,
@@ -80,6 +81,8 @@ class ReportedCell(Record):
     id: str
     workload: str
     connections: int
+    rate_per_s: float | None = None
+    """Of an open loop; the connections are then the most that it may use."""
     stage: str
 
 
@@ -186,7 +189,11 @@ def main_cell(cells: Sequence[Cell]) -> Cell:
 
 def _reported(cell: Cell) -> ReportedCell:
     return ReportedCell(
-        id=cell.id, workload=cell.workload, connections=cell.load.connections, stage=cell.stage
+        id=cell.id,
+        workload=cell.workload,
+        connections=cell.load.connections,
+        rate_per_s=cell.load.rate_per_s if isinstance(cell.load, Open) else None,
+        stage=cell.stage,
     )
 
 

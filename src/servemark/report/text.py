@@ -137,13 +137,16 @@ class _Pages:
             legend = "GET÷form: answers from disk ÷ answers to a form."
             cost = _Column(2, "GET÷form", lambda row: factor(row.upload_cost), legend=legend)
             columns.append(cost)
+        if findings.has(findings.main, "p99_service_ns"):
+            legend = "p99: service time that 99 % of the answers keep."
+            columns.append(_Column(5, "p99", costs("p99_service_ns"), legend=legend))
         return [
             *columns,
             _Column(
                 3, "CPU", costs("server_cpu_ns"), legend="CPU: of all its processes, per answer."
             ),
-            _Column(5, "memory", costs("peak_pss_bytes"), legend="Memory: peak PSS."),
-            _Column(6, "start", costs("first_answer_ns"), legend="Start: to the first answer."),
+            _Column(6, "memory", costs("peak_pss_bytes"), legend="Memory: peak PSS."),
+            _Column(7, "start", costs("first_answer_ns"), legend="Start: to the first answer."),
         ]
 
     def _bar(self, cells: int) -> _Column:

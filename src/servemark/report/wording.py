@@ -102,6 +102,8 @@ def load_id(cell: ReportedCell) -> str:
 
 def load_label(cell: ReportedCell) -> str:
     """The load of a cell in a word or two: ``16``, or ``100 (10 threads)``."""
+    if cell.rate_per_s is not None:
+        return f"{cell.rate_per_s:g}/s offered"
     threads = re.match(r"t(\d+)c", load_id(cell))
     return f"{cell.connections} ({threads[1]} threads)" if threads else str(cell.connections)
 
@@ -119,7 +121,8 @@ def workload_phrase(workload: str) -> str:
 def cell_title(cell: ReportedCell) -> str:
     """A cell in few words: ``form, 16 connections``."""
     threads = re.match(r"t(\d+)c", load_id(cell))
-    parts = [workload_name(cell.workload), count(cell.connections, "connection")]
+    offered = None if cell.rate_per_s is None else f"{cell.rate_per_s:g} requests/s offered"
+    parts = [workload_name(cell.workload), offered or count(cell.connections, "connection")]
     parts += [f"{threads[1]} engine threads"] if threads else []
     parts += [] if cell.stage == "full" else [f"stage {cell.stage}"]
     return ", ".join(parts)

@@ -213,6 +213,7 @@ class Visitor(AbstractContextManager["Visitor"]):
                 cores=self._bench.cores.engine,
                 scratch=Path(self._scratch.name),
                 environment=self._bench.engine_environment,
+                shares_core=bool(set(self._bench.cores.engine) & set(self._bench.cores.server)),
             )
         )
 

@@ -1,0 +1,12 @@
+//! HTTP/1.1 responses, parsed from whatever pieces the network delivers them in.
+//!
+//! Heads are parsed by [`httparse`]; what is here is the framing around them (RFC 9112, section 6): how long
+//! the body is, when the response ends, and whether the connection can carry another one.
+
+mod chunked;
+mod head;
+mod request;
+mod response;
+
+pub(crate) use request::RequestTraits;
+pub use response::{ParseFailure, Response, ResponseParser};
