@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import tempfile
 import time
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from servemark.engines import Assignment, Loaded
@@ -89,7 +89,7 @@ def _count_left(plan: Plan, history: list[TrialResult]) -> int:
     return sum(trial.number not in done and trial.variant.id not in lost for trial in plan.trials())
 
 
-class Visitor(AbstractContextManager["Visitor"]):
+class Visitor:
     """Measures trials; trials of one visit (block, variant and stage) share one fresh start."""
 
     def __init__(self, bench: Workbench, folder: RunFolder, board: Board, starts: int) -> None:
@@ -106,12 +106,7 @@ class Visitor(AbstractContextManager["Visitor"]):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._close()
         self._scratch.cleanup()
 
@@ -223,20 +218,12 @@ class Visitor(AbstractContextManager["Visitor"]):
         self._server = self._visit = self._start_up = None
 
 
-class _pinned(AbstractContextManager[None]):  # noqa: N801 - used as a verb
+@contextmanager
+def _pinned(cores: tuple[int, ...]) -> Iterator[None]:
     """servemark itself stays off the server's cores meanwhile."""
-
-    def __init__(self, cores: tuple[int, ...]) -> None:
-        self._cores = cores
-
-    def __enter__(self) -> None:
-        self._before = os.sched_getaffinity(0)
-        os.sched_setaffinity(0, self._cores)
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        os.sched_setaffinity(0, self._before)
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, cores)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
