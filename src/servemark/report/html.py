@@ -213,10 +213,14 @@ def latency_tables(findings: Findings) -> list[tuple[str, Table]]:
 
 def competitors_table(findings: Findings) -> Table:
     """What exactly was started."""
-    heads = ("variant", "state", "division", "workers", "threads", "versions", "content digest")
+    heads = [
+        *("variant", "state", "division", "workers", "threads", "versions"),
+        *("cannot", "content digest"),
+    ]
     rows = []
     for each in findings.report.competitors:
         versions = ", ".join(f"{name} {text}" for name, text in sorted(each.versions.items()))
+        limits = "; ".join(f"{name}: {reason}" for name, reason in each.limits.items())
         rows.append(
             [
                 _named(findings, each, None),
@@ -225,6 +229,7 @@ def competitors_table(findings: Findings) -> Table:
                 Datum(str(each.workers), each.workers),
                 Datum(str(each.threads), each.threads),
                 Datum(plain(versions) or "–", versions),
+                Datum(plain(limits) or "–", limits),
                 Datum(each.digest[:12], each.digest),
             ]
         )

@@ -180,6 +180,13 @@ class _Pages:
             yield Text("\nLeft out", style="bold")
             for each in report.excluded:
                 yield _item(plain(each.name), None, plain(each.reason), each.remedy)
+        limited = [competitor for competitor in report.competitors if competitor.limits]
+        if limited:
+            yield Text("\nWhat they cannot do", style="bold")
+        for competitor in limited:
+            name = findings.names[competitor.variant]
+            for check, reason in competitor.limits.items():
+                yield _item(name, plain(check), plain(reason), None)
         waiting = [
             findings.names[each.variant]
             for each in findings.unranked()
