@@ -44,16 +44,19 @@ serve <- function(make_router) {
   predictor <- open_predictor(settings)
   router <- make_router(predictor)
 
+  # httpuv closes the connection after refusing a body unread, and the reset can overtake the answer.
+  # A body that is not much too large is therefore read, and its sender sees the 413.
+  largest_read <- max(2^24, settings$max_body_bytes)
   refusing <- FALSE
   in_flight <- 0L
   refuse <- function(failure) {
     list(status = failure$status, headers = list("Content-Type" = "application/json"), body = failure_body(failure))
   }
   app <- list(
-    # Called when the headers are there: a body that is too large is refused unread.
+    # Called when the headers are there: a body that is far too large is refused unread.
     onHeaders = function(req) {
       if (refusing) return(refuse(failures$stopping))
-      if (isTRUE(as.numeric(req$CONTENT_LENGTH) > settings$max_body_bytes)) return(refuse(failures$too_large))
+      if (isTRUE(as.numeric(req$CONTENT_LENGTH) > largest_read)) return(refuse(failures$too_large))
       in_flight <<- in_flight + 1L
       reg.finalizer(req, abandoned)
       NULL
