@@ -273,7 +273,7 @@ def _continues(subject: Subject) -> str:
         interim = connection.receive_raw()
         if not interim.startswith(b"HTTP/1.1 100"):
             raise Wrong(interim[:60].decode("latin-1") or "closed")
-        connection.send(body)
+        connection.send_all(body)  # some servers say 100 twice
         read_prediction(subject, connection.receive())
     return "100, then the answer"
 

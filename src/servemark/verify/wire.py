@@ -73,6 +73,13 @@ class Connection:
                 return False
         return True
 
+    def send_all(self, data: bytes) -> None:
+        """Send it whatever the server says meanwhile. Raises ``NoAnswer`` where it has closed."""
+        try:
+            self._socket.sendall(data)
+        except OSError as error:
+            raise NoAnswer(f"the connection was closed ({error})") from error
+
     def receive(self) -> Answer:
         """The next response; 1xx responses are passed over. Raises ``NoAnswer``."""
         response = http.client.HTTPResponse(self._socket)
