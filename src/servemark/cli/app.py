@@ -10,6 +10,7 @@ from typing import Annotated, Optional
 import typer
 
 from servemark import __version__
+from servemark.cli.calibrating import calibrate_engine
 from servemark.cli.console import talk
 from servemark.cli.listing import prepare_contestants, show_contestants
 from servemark.cli.project import Project, find_project
@@ -167,6 +168,29 @@ def train(
 ) -> None:
     """Train a model and export it in every format."""
     train_model(_project(context), model, out, data, subset, epochs)
+
+
+@app.command()
+def calibrate(
+    context: typer.Context,
+    quick: Annotated[bool, typer.Option("--quick", help="A first look, in a minute.")] = False,
+    former: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option("--from", help="Show a former calibration: a file that --json printed."),
+    ] = None,
+    output: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option("--output", "-o", help="Write the results as Markdown to this file."),
+    ] = None,
+    plot: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(help="Draw errors and speed into this file: .svg or .png."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Hold the load engine against a server whose times are known, beside other generators."""
+    command = shlex.join(["servemark", *sys.argv[1:]])
+    calibrate_engine(_project(context), quick, former, as_json, output, plot, command)
 
 
 def main() -> None:

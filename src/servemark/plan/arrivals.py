@@ -26,7 +26,7 @@ def constant(rate_per_s: float, duration_ns: int, random: np.random.Generator) -
     del random
     count = int(np.ceil(rate_per_s * duration_ns / NS_PER_S))
     times: NDArray[np.int64] = (np.arange(count) * (NS_PER_S / rate_per_s)).astype(np.int64)
-    return times
+    return times[times < duration_ns]  # the count is rounded up in floating point
 
 
 ARRIVALS: dict[str, Arrivals] = {"poisson": poisson, "constant": constant}

@@ -68,3 +68,9 @@ def test_every_image_comes_equally_often() -> None:
     assert np.bincount(schedule.order).tolist() == [8] * 512
     assert sorted(schedule.order[:512].tolist()) == list(range(512))
     assert schedule.intended_ns is None
+
+
+def test_nothing_is_due_at_the_end_of_the_slice() -> None:
+    """15 s at 16,666.67/s: rounding must not add a request at the end."""
+    times = ARRIVALS["constant"](16_666.67, 15 * NS_PER_S, generator(1))
+    assert times.max() < 15 * NS_PER_S

@@ -1,0 +1,63 @@
+"""What a calibration measures and for how long."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from servemark.records import Workload
+
+LAG_RATE_PER_S = 5_000.0
+CONSERVATION_CONNECTIONS = 1_000
+CONSERVATION_RATE_PER_S = 17_000.0
+"""A million requests in a minute. A whole number, so that none falls due at the very end."""
+SPEED_CELLS: tuple[tuple[Workload, int], ...] = (
+    ("get", 1),
+    ("get", 16),
+    ("get", 64),
+    ("get", 256),
+    ("multipart", 16),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A known distribution of the server's times, and the loads that are put on it."""
+
+    name: str
+    title: str
+    delay: str
+    connections: int
+    """Of the closed loop: few where the delay is short, so that the generator is not saturated."""
+    rate_per_s: float
+    """Of the open loop."""
+    stalls: bool = False
+
+
+KNOWN = (
+    Known("constant", "constant, 1 ms", "constant:1ms", 4, 1_000),
+    Known("two-point", "5 ms (90 %) or 100 ms (10 %)", "two-point:5ms:100ms:0.9", 64, 1_000),
+    Known("exponential", "exponential, mean 5 ms", "exponential:5ms", 24, 1_000),
+    Known("lognormal", "lognormal, median 5 ms, σ = 1", "lognormal:5ms:1", 32, 1_000),
+    Known("stall", "1 ms, and a full stall of 1 s in the middle", "constant:1ms", 4, 200, True),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """How long each part of a calibration takes; durations are in whole seconds for wrk."""
+
+    quick: bool
+    closed_s: float
+    open_s: float
+    lag_s: float
+    conservation_s: float
+    speed_s: float
+    rounds: int
+    """Pairs with wrk."""
+    other_rounds: int
+    """Pairs with each of the other generators."""
+
+
+FULL = Extent(False, 4.0, 12.0, 5.0, 60.0, 2.0, 5, 2)
+QUICK = Extent(True, 2.0, 3.0, 1.0, 2.0, 1.0, 1, 1)
+"""Too short for p99.9, and for more than a first look at speed."""

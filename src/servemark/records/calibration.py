@@ -1,0 +1,136 @@
+"""What calibration finds: load generators held against a server whose times are known."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from servemark.records.base import Record, Workload
+from servemark.records.found import Distribution
+from servemark.records.measured import Exclusion
+from servemark.records.run import Cores, Machine
+
+Loop = Literal["closed", "open"]
+
+
+class Deviation(Record):
+    """One figure of a generator beside the truth. Times in ns; missing where it gives none."""
+
+    figure: str
+    truth_ns: float | None
+    """What the truth server recorded, with the fixed cost of the way there and back."""
+    found_ns: float | None
+    error_ns: float | None
+    """found − truth."""
+    allowed_ns: float | None
+    """The largest error that the bar allows, either way."""
+
+    @property
+    def holds(self) -> bool | None:
+        """Whether the error is within the bar; ``None`` where there is no figure."""
+        if self.error_ns is None or self.allowed_ns is None:
+            return None
+        return abs(self.error_ns) <= self.allowed_ns
+
+
+class Comparison(Record):
+    """One generator under one known distribution."""
+
+    distribution: str
+    title: str
+    loop: Loop
+    generator: str
+    requests: int
+    """How many the generator counted."""
+    recorded: int
+    """How many the truth server recorded."""
+    deviations: tuple[Deviation, ...]
+
+
+class SpeedRun(Record):
+    """How fast one generator was once, on one core, against the light server."""
+
+    workload: Workload
+    connections: int
+    round: int
+    generator: str
+    requests: int
+    requests_per_s: float
+    cpu_ns: float
+    """CPU time for each request, polling included."""
+    busy_ns: float
+    """CPU time for each request, without polls that found nothing."""
+    images: int
+    """How many different requests it sent in turn."""
+
+
+class SpeedRatio(Record):
+    """servemark ÷ another generator: medians over pairs from the same rounds."""
+
+    workload: Workload
+    connections: int
+    generator: str
+    pairs: int
+    throughput: float
+    throughput_low: float
+    throughput_high: float
+    cpu: float
+    """CPU time for each request, polling included."""
+    busy: float
+    """CPU time for each request, servemark's without polls that found nothing."""
+
+
+class Conservation(Record):
+    """Whether every request of a long open loop is accounted for."""
+
+    connections: int
+    duration_s: float
+    scheduled: int
+    endings: dict[str, int]
+    """How many requests ended in each way; ways that did not occur are left out."""
+    server_answered: int
+    """How many the server says that it answered."""
+
+    @property
+    def holds(self) -> bool:
+        """Scheduled = the sum of all endings, and both sides counted the same answers."""
+        answered = self.endings.get("answered", 0)
+        return self.scheduled == sum(self.endings.values()) and answered == self.server_answered
+
+
+class Bar(Record):
+    """Something that the engine is to reach, and what was found."""
+
+    what: str
+    bar: str
+    found: str
+    holds: bool | None
+    """``None`` where it could not be measured."""
+
+
+class Calibration(Record):
+    """Everything that one calibration found."""
+
+    created_utc: str
+    command: str
+    servemark_version: str
+    quick: bool
+    machine: Machine
+    cores: Cores
+    generators: dict[str, str]
+    """Versions of the generators that took part, by name."""
+    absent: tuple[Exclusion, ...]
+    """Generators that are not installed, and the command that adds each."""
+    server_error: Distribution
+    """The truth server's own error, sent − due, while servemark loaded it."""
+    fixed_ns: int
+    """The least that the way there and back costs a plain blocking client."""
+    comparisons: tuple[Comparison, ...]
+    lag: Distribution | None
+    """sent − intended at ``lag_rate_per_s``, Poisson."""
+    lag_rate_per_s: float
+    conservation: Conservation
+    speeds: tuple[SpeedRun, ...]
+    ratios: tuple[SpeedRatio, ...]
+    bars: tuple[Bar, ...]
+    notes: tuple[str, ...] = ()
+    """What went wrong with single generators: their figures are missing."""

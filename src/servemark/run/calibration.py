@@ -1,0 +1,359 @@
+"""Calibration: the native engine and other generators against servers whose times are known."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from servemark import __version__
+from servemark.catalog import Picture
+from servemark.engines import Assignment
+from servemark.errors import EngineError
+from servemark.plan import schedule_of
+from servemark.plan.calibration import (
+    CONSERVATION_CONNECTIONS,
+    CONSERVATION_RATE_PER_S,
+    KNOWN,
+    LAG_RATE_PER_S,
+    SPEED_CELLS,
+    Extent,
+    Known,
+)
+from servemark.records import Cell, Closed, Cores, Distribution, Endpoint, Exclusion, Open, Workload
+from servemark.records.calibration import (
+    Calibration,
+    Comparison,
+    Conservation,
+    Loop,
+    SpeedRun,
+)
+from servemark.run.generators import Generator, Native, Seen
+from servemark.run.machine import this_machine
+from servemark.run.truth import (
+    LIGHT,
+    STALL_NS,
+    TruthRecord,
+    TruthServer,
+    fixed_cost_ns,
+    round_trips_ns,
+)
+from servemark.samples import ENDINGS
+from servemark.stats import describe, latencies
+from servemark.stats.calibration import (
+    REFERENCE,
+    bars,
+    compare,
+    figures_of,
+    ratios,
+    stalled_response_ns,
+)
+from servemark.units import NS_PER_S, NS_PER_US, format_ns, seconds_to_ns
+
+SEED = "calibrate"
+ROUND_TRIPS = 500
+LATE_NS = 100 * NS_PER_US
+"""A truth server whose p99 is later than this had not got a core to itself."""
+
+
+class Watcher(Protocol):
+    """Whoever wants to know how a calibration goes on."""
+
+    def begin(self, title: str, total: int) -> None:
+        """A part of ``total`` steps begins."""
+
+    def doing(self, what: str) -> None:
+        """The next step of it begins."""
+
+
+@dataclass(frozen=True, slots=True)
+class CalibrationBench:
+    """Everything that a calibration works with."""
+
+    others: Sequence[Generator]
+    versions: Mapping[str, str]
+    absent: Sequence[Exclusion]
+    pictures: Sequence[Picture]
+    cores: Cores
+    environment: Mapping[str, str]
+    command: str
+
+
+def calibrate(bench: CalibrationBench, extent: Extent, watcher: Watcher) -> Calibration:
+    """Measure everything. Raises ``LaunchError`` or ``EngineError`` where servemark itself fails;
+    another generator that fails is named in the notes."""
+    with tempfile.TemporaryDirectory(prefix="servemark-") as scratch, _on(bench.cores.engine):
+        run = _Run(bench, extent, watcher, Path(scratch))
+        fixed_ns = run.fixed_cost()
+        comparisons = [*run.closed(fixed_ns), *run.open(fixed_ns)]
+        lag = run.lag()
+        conservation = run.conservation()
+        speeds = run.speeds()
+        server_error = describe(np.concatenate(run.server_errors))
+    assert server_error is not None
+    if server_error.p99_ns is not None and server_error.p99_ns > LATE_NS:
+        run.notes.append(
+            f"The truth server itself was {format_ns(server_error.p99_ns)} late (p99): something "
+            "else used its core, so this run says little about any generator; calibrate again."
+        )
+    found = ratios(speeds)
+    return Calibration(
+        created_utc=datetime.now(UTC).isoformat(timespec="seconds"),
+        command=bench.command,
+        servemark_version=__version__,
+        quick=extent.quick,
+        machine=this_machine(),
+        cores=bench.cores,
+        generators=dict(bench.versions),
+        absent=tuple(bench.absent),
+        server_error=server_error,
+        fixed_ns=fixed_ns,
+        comparisons=tuple(comparisons),
+        lag=lag,
+        lag_rate_per_s=LAG_RATE_PER_S,
+        conservation=conservation,
+        speeds=tuple(speeds),
+        ratios=tuple(found),
+        bars=tuple(bars(comparisons, lag, conservation, found)),
+        notes=tuple(run.notes),
+    )
+
+
+class _Run:
+    """The parts of one calibration, in the order in which they are measured."""
+
+    def __init__(
+        self, bench: CalibrationBench, extent: Extent, watcher: Watcher, scratch: Path
+    ) -> None:
+        self._bench = bench
+        self._extent = extent
+        self._watcher = watcher
+        self._scratch = scratch
+        self._native = Native()
+        self.server_errors: list[NDArray[np.int64]] = []
+        self.notes: list[str] = []
+
+    def fixed_cost(self) -> int:
+        """What the way there and back costs at least, found without any load generator."""
+        self._watcher.begin("Fixed cost", 1)
+        self._watcher.doing("a plain blocking client")
+        with self._server("constant:1ms") as server:
+            taken_ns = round_trips_ns(server.endpoint, ROUND_TRIPS)
+            return fixed_cost_ns(taken_ns, server.finish())
+
+    def closed(self, fixed_ns: int) -> Iterator[Comparison]:
+        """Every generator under every distribution; the truth is what the server recorded."""
+        generators: list[Generator] = [self._native, *self._bench.others]
+        duration_s = self._extent.closed_s
+        self._watcher.begin("Closed loops", len(KNOWN) * len(generators))
+        for known in KNOWN:
+            load = Closed(connections=known.connections)
+            for generator in generators:
+                self._watcher.doing(f"{known.name}, {generator.name}")
+                with self._server(known.delay, _stall_after_ns(known, duration_s)) as server:
+                    assignment = self._assignment(server.endpoint, "get", load, duration_s)
+                    seen = self._load(generator, assignment, known.name)
+                    record = server.finish()
+                if seen is not None:
+                    truth = describe(record.sent_ns - record.arrival_ns)
+                    yield self._compared(known, "closed", generator, seen, record, truth, fixed_ns)
+
+    def open(self, fixed_ns: int) -> Iterator[Comparison]:
+        """servemark under every distribution, with Poisson arrivals.
+
+        Had each request been sent when it was due, its response time would be what the server
+        took (sent − arrival). With a stall that depends on when it was due, so there the truth is
+        computed from the schedule and the delays that the server drew.
+        """
+        duration_s = self._extent.open_s
+        self._watcher.begin("Open loops", len(KNOWN))
+        for known in KNOWN:
+            self._watcher.doing(f"{known.name}, {self._native.name}")
+            load = Open(rate_per_s=known.rate_per_s)
+            stall_after_ns = _stall_after_ns(known, duration_s)
+            with self._server(known.delay, stall_after_ns) as server:
+                assignment = self._assignment(server.endpoint, "get", load, duration_s)
+                seen = self._native.load(assignment)
+                record = server.finish()
+            truth_ns = record.sent_ns - record.arrival_ns
+            if stall_after_ns is not None:
+                truth_ns = _stalled(assignment, record, stall_after_ns)
+            truth = describe(truth_ns)
+            yield self._compared(known, "open", self._native, seen, record, truth, fixed_ns)
+
+    def lag(self) -> Distribution | None:
+        """sent − intended at a high rate, against the light server."""
+        self._watcher.begin("Lag", 1)
+        self._watcher.doing(f"{LAG_RATE_PER_S:,.0f} requests per second")
+        with self._server(LIGHT) as server:
+            load = Open(rate_per_s=LAG_RATE_PER_S)
+            assignment = self._assignment(server.endpoint, "get", load, self._extent.lag_s)
+            seen = self._native.load(assignment)
+        assert seen.samples is not None
+        return latencies(seen.samples).lag
+
+    def conservation(self) -> Conservation:
+        """Many connections for long: every request must be accounted for, on both sides."""
+        duration_s = self._extent.conservation_s
+        self._watcher.begin("Conservation", 1)
+        self._watcher.doing(f"{CONSERVATION_CONNECTIONS:,} connections, {duration_s:g} s")
+        load = Open(
+            rate_per_s=CONSERVATION_RATE_PER_S,
+            arrivals="constant",
+            connections=CONSERVATION_CONNECTIONS,
+        )
+        with self._server(LIGHT) as server:
+            assignment = self._assignment(server.endpoint, "get", load, duration_s)
+            seen = self._native.load(assignment)
+            answered = server.finish().answered
+        assert seen.samples is not None
+        assert assignment.schedule.intended_ns is not None
+        counts = np.bincount(seen.samples.ending, minlength=len(ENDINGS))
+        return Conservation(
+            connections=CONSERVATION_CONNECTIONS,
+            duration_s=duration_s,
+            scheduled=len(assignment.schedule.intended_ns),
+            endings={n: int(c) for n, c in zip(ENDINGS, counts, strict=True) if c},
+            server_answered=answered,
+        )
+
+    def speeds(self) -> list[SpeedRun]:
+        """Every generator in turn against one light server, the order turned round each time."""
+        rounds = [self._takers(number) for number in range(self._extent.rounds)]
+        self._watcher.begin("Speed", len(SPEED_CELLS) * sum(len(each) for each in rounds))
+        found = []
+        with self._server(LIGHT) as server:
+            for number, takers in enumerate(rounds):
+                for workload, connections in SPEED_CELLS:
+                    for generator in takers:
+                        cell = f"{workload}, {connections} connections"
+                        self._watcher.doing(f"{cell}, {generator.name}")
+                        load = Closed(connections=connections)
+                        assignment = self._assignment(
+                            server.endpoint, workload, load, self._extent.speed_s
+                        )
+                        seen = self._load(generator, assignment, cell)
+                        if seen is not None:
+                            found.append(_speed(assignment.cell, number, generator.name, seen))
+        return found
+
+    def _takers(self, number: int) -> list[Generator]:
+        """Who takes part in a round: servemark and wrk always, side by side."""
+        others = [
+            each
+            for each in self._bench.others
+            if each.name == REFERENCE or number < self._extent.other_rounds
+        ]
+        takers: list[Generator] = [self._native, *others]
+        return takers if number % 2 == 0 else takers[::-1]
+
+    def _load(self, generator: Generator, assignment: Assignment, where: str) -> Seen | None:
+        """What it saw, or ``None`` and a note where a generator other than servemark failed."""
+        if generator is self._native:
+            return generator.load(assignment)
+        try:
+            seen = generator.load(assignment)
+        except EngineError as error:
+            self.notes.append(f"{where}: {error}")
+            return None
+        except (OSError, ValueError) as error:
+            self.notes.append(f"{where}: what {generator.name} wrote cannot be read ({error}).")
+            return None
+        if seen.requests == 0:
+            self.notes.append(f"{where}: {generator.name} got no answer.")
+            return None
+        return seen
+
+    def _compared(
+        self,
+        known: Known,
+        loop: Loop,
+        generator: Generator,
+        seen: Seen,
+        record: TruthRecord,
+        truth: Distribution | None,
+        fixed_ns: int,
+    ) -> Comparison:
+        if generator is self._native:
+            self.server_errors.append(record.sent_ns - record.due_ns)
+        return Comparison(
+            distribution=known.name,
+            title=known.title,
+            loop=loop,
+            generator=generator.name,
+            requests=seen.requests,
+            recorded=len(record.sent_ns),
+            deviations=compare(figures_of(truth), seen.figures, fixed_ns),
+        )
+
+    def _server(self, delay: str, stall_after_ns: int | None = None) -> TruthServer:
+        core = self._bench.cores.server[0]
+        return TruthServer(delay, self._scratch, core, self._bench.environment, stall_after_ns)
+
+    def _assignment(
+        self, endpoint: Endpoint, workload: Workload, load: Closed | Open, duration_s: float
+    ) -> Assignment:
+        cell = Cell(workload=workload, load=load)
+        pictures = self._bench.pictures
+        return Assignment(
+            endpoint=endpoint,
+            cell=cell,
+            pictures=pictures,
+            schedule=schedule_of(cell, seconds_to_ns(duration_s), len(pictures), SEED),
+            duration_s=duration_s,
+            cores=self._bench.cores.engine,
+            scratch=self._scratch,
+            environment={**self._bench.environment, "HOME": str(self._scratch)},
+        )
+
+
+def _stall_after_ns(known: Known, duration_s: float) -> int | None:
+    """When a stall in the middle of the load begins; ``None`` for no stall."""
+    return (seconds_to_ns(duration_s) - STALL_NS) // 2 if known.stalls else None
+
+
+def _stalled(assignment: Assignment, record: TruthRecord, stall_after_ns: int) -> NDArray[np.int64]:
+    """The truth of an open loop with a stall, which begins so long after the first request."""
+    intended_ns = assignment.schedule.intended_ns
+    assert intended_ns is not None
+    if len(intended_ns) != len(record.arrival_ns):
+        raise EngineError(
+            f"The truth server saw {len(record.arrival_ns)} of {len(intended_ns)} requests, "
+            "so the truth of the stall cannot be computed: calibrate on a quieter machine."
+        )
+    start_ns = int(intended_ns[0]) + stall_after_ns
+    delay_ns = record.delay_ns[record.by_arrival()]
+    return stalled_response_ns(intended_ns, delay_ns, start_ns, start_ns + STALL_NS)
+
+
+def _speed(cell: Cell, number: int, generator: str, seen: Seen) -> SpeedRun:
+    return SpeedRun(
+        workload=cell.workload,
+        connections=cell.load.connections,
+        round=number,
+        generator=generator,
+        requests=seen.requests,
+        requests_per_s=seen.requests / seen.duration_ns * NS_PER_S,
+        cpu_ns=seen.cpu_ns / seen.requests,
+        busy_ns=seen.busy_ns / seen.requests,
+        images=seen.images,
+    )
+
+
+@contextmanager
+def _on(cores: tuple[int, ...]) -> Iterator[None]:
+    """servemark itself stays on these cores meanwhile."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, cores)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)

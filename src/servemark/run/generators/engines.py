@@ -1,0 +1,69 @@
+"""servemark's own load engines as generators: the native one, which is calibrated, and wrk."""
+
+from __future__ import annotations
+
+from servemark.catalog.manifests import Need
+from servemark.engines import Assignment, LoadEngine
+from servemark.engines.native import NativeEngine
+from servemark.engines.wrk import WrkEngine
+from servemark.records import Closed, LoadResult
+from servemark.run.generators.base import Seen, requests_in
+from servemark.samples import Samples
+from servemark.stats import latencies
+from servemark.stats.calibration import FIGURES, OWN, REFERENCE, figures_of
+
+
+class Native:
+    """What ``servemark run`` uses, through the same adapter and the same statistics."""
+
+    name = OWN
+    need: Need | None = None
+
+    def __init__(self) -> None:
+        self._engine: LoadEngine = NativeEngine()
+
+    def load(self, assignment: Assignment) -> Seen:
+        """Closed loop: figures of the service time; open loop: of the response time."""
+        loaded = self._engine.run(assignment)
+        figures = {}
+        if loaded.samples is not None:
+            found = latencies(loaded.samples)
+            closed = isinstance(assignment.cell.load, Closed)
+            figures = figures_of(found.service if closed else found.response)
+        return _seen(assignment, loaded.result, figures, loaded.samples)
+
+
+class Wrk:
+    """wrk, through the adapter that ``servemark run`` uses for cross-checks."""
+
+    name = REFERENCE
+
+    def __init__(self) -> None:
+        self._engine: LoadEngine = WrkEngine()
+        self.need: Need | None = self._engine.needs["wrk"]
+
+    def load(self, assignment: Assignment) -> Seen:
+        """Figures as wrk states them; it states no p99.9."""
+        result = self._engine.run(assignment).result
+        stated = result.latency
+        figures: dict[str, float] = {}
+        if stated is not None:
+            known = stated.percentiles_ns
+            figures = {name: float(known[name]) for name in FIGURES if name in known}
+            figures["mean"] = stated.mean_ns
+        return _seen(assignment, result, figures, None)
+
+
+def _seen(
+    assignment: Assignment, result: LoadResult, figures: dict[str, float], samples: Samples | None
+) -> Seen:
+    work = result.work
+    return Seen(
+        requests=result.counts.answered,
+        duration_ns=result.duration_ns,
+        cpu_ns=result.engine_cpu_ns,
+        busy_ns=result.engine_cpu_ns if work is None else work.busy_ns,
+        figures=figures,
+        images=len(requests_in(assignment)),
+        samples=samples,
+    )

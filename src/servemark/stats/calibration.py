@@ -1,0 +1,240 @@
+"""Calibration as arithmetic: truths, errors, ratios, and whether the bars are reached."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from statistics import median
+
+import numpy as np
+from numpy.typing import NDArray
+
+from servemark.records import Distribution
+from servemark.records.calibration import (
+    Bar,
+    Comparison,
+    Conservation,
+    Deviation,
+    SpeedRatio,
+    SpeedRun,
+)
+from servemark.units import NS_PER_US, format_ns
+
+FIGURES = ("p50", "p75", "p90", "p99", "p999", "mean")
+OWN = "servemark"
+REFERENCE = "wrk"
+LEAST_ALLOWED_NS = 50 * NS_PER_US
+ALLOWED_SHARE = 0.01
+ALLOWED_SHARE_P999 = 0.03
+STALL_SHARE = 0.01
+MOST_LAG_NS = 100 * NS_PER_US
+MULTIPART_BAR = 1.5
+BAR_CONNECTIONS = (16, 64)
+
+
+def stalled_response_ns(
+    intended_ns: NDArray[np.int64],
+    delay_ns: NDArray[np.int64],
+    stall_start_ns: int,
+    stall_end_ns: int,
+) -> NDArray[np.int64]:
+    """Response times that a schedule must give when the server stalls once, in ns.
+
+    A request due at t with delay d is answered at t + d, or at the stall's end where t + d falls
+    into the stall. ``intended_ns`` and ``delay_ns`` have one entry a request, in the same order.
+
+    >>> import numpy as np
+    >>> stalled_response_ns(np.array([0, 95, 150, 200]), np.array([10, 10, 10, 10]), 100, 200)
+    array([ 10, 105,  50,  10])
+    """
+    due_ns = intended_ns + delay_ns
+    held = (due_ns >= stall_start_ns) & (due_ns < stall_end_ns)
+    return np.where(held, stall_end_ns, due_ns) - intended_ns
+
+
+def figures_of(found: Distribution | None) -> dict[str, float]:
+    """The figures that are compared, in ns; those with too few samples are left out."""
+    if found is None:
+        return {}
+    named = {name: getattr(found, f"{name}_ns") for name in FIGURES}
+    return {name: float(value) for name, value in named.items() if value is not None}
+
+
+def allowed_ns(figure: str, truth_ns: float) -> float:
+    """The largest error that is allowed: 1 % or 50 µs, whichever is larger; 3 % for p99.9."""
+    share = ALLOWED_SHARE_P999 if figure == "p999" else ALLOWED_SHARE
+    return max(share * truth_ns, LEAST_ALLOWED_NS)
+
+
+def compare(
+    truth: Mapping[str, float], found: Mapping[str, float], fixed_ns: float
+) -> tuple[Deviation, ...]:
+    """Each figure beside the truth; ``fixed_ns`` is added to what the server recorded."""
+    deviations = []
+    for figure in FIGURES:
+        recorded, seen = truth.get(figure), found.get(figure)
+        true_ns = None if recorded is None else recorded + fixed_ns
+        deviations.append(
+            Deviation(
+                figure=figure,
+                truth_ns=true_ns,
+                found_ns=seen,
+                error_ns=None if true_ns is None or seen is None else seen - true_ns,
+                allowed_ns=None if true_ns is None else allowed_ns(figure, true_ns),
+            )
+        )
+    return tuple(deviations)
+
+
+def ratios(runs: Sequence[SpeedRun]) -> list[SpeedRatio]:
+    """servemark ÷ each other generator, cell by cell, from runs of the same round."""
+    found = []
+    own = {(run.workload, run.connections, run.round): run for run in runs if run.generator == OWN}
+    for workload, connections in dict.fromkeys((run.workload, run.connections) for run in runs):
+        for name in dict.fromkeys(run.generator for run in runs if run.generator != OWN):
+            pairs = [
+                (own[key], run)
+                for run in runs
+                if (run.workload, run.connections, run.generator) == (workload, connections, name)
+                and (key := (workload, connections, run.round)) in own
+            ]
+            if pairs:
+                found.append(_ratio(pairs))
+    return found
+
+
+def _ratio(pairs: Sequence[tuple[SpeedRun, SpeedRun]]) -> SpeedRatio:
+    other = pairs[0][1]
+    throughput = [mine.requests_per_s / its.requests_per_s for mine, its in pairs]
+    return SpeedRatio(
+        workload=other.workload,
+        connections=other.connections,
+        generator=other.generator,
+        pairs=len(pairs),
+        throughput=median(throughput),
+        throughput_low=min(throughput),
+        throughput_high=max(throughput),
+        cpu=median(mine.cpu_ns / its.cpu_ns for mine, its in pairs),
+        busy=median(mine.busy_ns / its.cpu_ns for mine, its in pairs),
+    )
+
+
+def bars(
+    comparisons: Iterable[Comparison],
+    lag: Distribution | None,
+    conservation: Conservation,
+    speed: Sequence[SpeedRatio],
+) -> list[Bar]:
+    """What the engine is to reach, beside what was found."""
+    own = [each for each in comparisons if each.generator == OWN]
+    return [
+        _error_bar(own, "percentiles and mean", [f for f in FIGURES if f != "p999"], "1 %"),
+        _error_bar(own, "p99.9", ["p999"], "3 %"),
+        _stall_bar(own),
+        _lag_bar(lag),
+        *(_throughput_bar(speed, "get", n, 1.0) for n in BAR_CONNECTIONS),
+        *(_cpu_bar(speed, n) for n in BAR_CONNECTIONS),
+        _throughput_bar(speed, "multipart", None, MULTIPART_BAR),
+        Bar(
+            what=f"no sample lost, {conservation.connections} connections",
+            bar="scheduled = answered + each kind of failure",
+            found=_counted(conservation),
+            holds=conservation.holds,
+        ),
+    ]
+
+
+def _error_bar(own: Sequence[Comparison], what: str, names: Sequence[str], share: str) -> Bar:
+    """All distributions, closed and open; ``found`` names the worst, as a share of its bar."""
+    judged = [
+        (abs(each.error_ns) / each.allowed_ns, each, comparison)
+        for comparison in own
+        for each in comparison.deviations
+        if each.figure in names and each.error_ns is not None and each.allowed_ns
+    ]
+    bar = f"≤ {share} or 50 µs"
+    if not judged:
+        return Bar(what=f"error of {what}", bar=bar, found="too few samples", holds=None)
+    outside = sum(use > 1 for use, _, _ in judged)
+    _, worst, where = max(judged, key=lambda item: item[0])
+    found = (
+        f"{len(judged) - outside} of {len(judged)} within; largest: {spelt(worst.figure)} of "
+        f"{where.distribution}, {where.loop}: {signed_ns(worst.error_ns)}"
+    )
+    return Bar(what=f"error of {what}", bar=bar, found=found, holds=outside == 0)
+
+
+def _stall_bar(own: Sequence[Comparison]) -> Bar:
+    what, bar = "p99 of an open loop with a stall of 1 s", "within 1 % of the computed truth"
+    for each in own:
+        if (each.distribution, each.loop) == ("stall", "open"):
+            p99 = next(d for d in each.deviations if d.figure == "p99")
+            if p99.error_ns is not None and p99.truth_ns:
+                share = p99.error_ns / p99.truth_ns
+                holds = abs(share) <= STALL_SHARE
+                return Bar(what=what, bar=bar, found=f"{share:+.3%}", holds=holds)
+    return Bar(what=what, bar=bar, found="too few samples", holds=None)
+
+
+def _lag_bar(lag: Distribution | None) -> Bar:
+    p99_ns = None if lag is None else lag.p99_ns
+    holds = None if p99_ns is None else p99_ns <= MOST_LAG_NS
+    return Bar(what="p99 lag", bar="≤ 100 µs", found=format_ns(p99_ns), holds=holds)
+
+
+def _of(speed: Sequence[SpeedRatio], workload: str, connections: int | None) -> SpeedRatio | None:
+    for each in speed:
+        same = each.workload == workload and connections in (None, each.connections)
+        if same and each.generator == REFERENCE:
+            return each
+    return None
+
+
+def _throughput_bar(
+    speed: Sequence[SpeedRatio], workload: str, connections: int | None, least: float
+) -> Bar:
+    found = _of(speed, workload, connections)
+    cell = workload if connections is None else f"{workload}, {connections} connections"
+    return Bar(
+        what=f"requests per second, servemark ÷ wrk, {cell}",
+        bar=f"≥ {least:g}",
+        found="–" if found is None else f"{found.throughput:.2f}",
+        holds=None if found is None else found.throughput >= least,
+    )
+
+
+def _cpu_bar(speed: Sequence[SpeedRatio], connections: int) -> Bar:
+    found = _of(speed, "get", connections)
+    return Bar(
+        what=f"CPU per request, servemark ÷ wrk, get, {connections} connections",
+        bar="≤ 1",
+        found="–" if found is None else f"{found.cpu:.2f}; {found.busy:.2f} without polling",
+        holds=None if found is None else found.cpu <= 1,
+    )
+
+
+def _counted(conservation: Conservation) -> str:
+    kinds = ", ".join(f"{count:,} {name}" for name, count in conservation.endings.items())
+    return (
+        f"{conservation.scheduled:,} scheduled = {kinds}; "
+        f"the server answered {conservation.server_answered:,}"
+    )
+
+
+def spelt(figure: str) -> str:
+    """A figure's name for people.
+
+    >>> spelt("p999"), spelt("p50")
+    ('p99.9', 'p50')
+    """
+    return "p99.9" if figure == "p999" else figure
+
+
+def signed_ns(error_ns: float | None) -> str:
+    """An error with its sign and a unit that suits it.
+
+    >>> signed_ns(12_000), signed_ns(-1_500_000), signed_ns(None)
+    ('+12.0 µs', '−1.50 ms', '–')
+    """
+    if error_ns is None:
+        return "–"
+    return ("−" if error_ns < 0 else "+") + format_ns(abs(error_ns))
