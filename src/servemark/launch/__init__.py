@@ -1,6 +1,6 @@
 """Start a variant, wait until it is ready, measure its process tree, stop it."""
 
-from servemark.launch.cores import available_cores, split_cores
+from servemark.launch.cores import available_cores, pinned, split_cores
 from servemark.launch.server import (
     Launch,
     Server,
@@ -19,6 +19,7 @@ __all__ = [
     "free_port",
     "is_healthy",
     "machine_ticks",
+    "pinned",
     "server_environment",
     "split_cores",
     "tree_below",

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from servemark.records import Cores
@@ -34,6 +35,17 @@ def split_cores(available: Collection[int], server: int, engine: int) -> Cores:
         engine=tuple(cores[-engine_count:]),
         warning=f"The server should get {server} cores but gets {server_count}." if short else None,
     )
+
+
+@contextmanager
+def pinned(cores: tuple[int, ...]) -> Iterator[None]:
+    """servemark itself stays on these cores meanwhile."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, cores)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
 
 
 def _place(cpu: int) -> tuple[int, int]:

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,7 +11,7 @@ from typing import Self
 
 from servemark.engines import Assignment, Loaded
 from servemark.errors import LaunchError
-from servemark.launch import Server, describe_exit, machine_ticks, use_between
+from servemark.launch import Server, describe_exit, machine_ticks, pinned, use_between
 from servemark.plan import Plan, given_up, schedule_of
 from servemark.records import (
     Board,
@@ -46,7 +43,7 @@ def run_board(bench: Workbench, folder: RunFolder, listener: Listener) -> None:
     """Do whatever of the run is not done yet. What is done is on the disk at any moment."""
     header = folder.header()
     variants = [entrant.variant for entrant in header.entrants]
-    with folder.locked(), _pinned(bench.cores.engine):
+    with folder.locked(), pinned(bench.cores.engine):
         passed = _verify_all(bench, folder, header.board, variants, listener)
         plan = Plan(header.board, passed)
         history = folder.trials()
@@ -216,14 +213,3 @@ class Visitor:
         if self._server is not None:
             self._server.stop()
         self._server = self._visit = self._start_up = None
-
-
-@contextmanager
-def _pinned(cores: tuple[int, ...]) -> Iterator[None]:
-    """servemark itself stays off the server's cores meanwhile."""
-    before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, cores)
-    try:
-        yield
-    finally:
-        os.sched_setaffinity(0, before)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +16,7 @@ from servemark import __version__
 from servemark.catalog import Picture
 from servemark.engines import Assignment
 from servemark.errors import EngineError
+from servemark.launch import pinned
 from servemark.plan import schedule_of
 from servemark.plan.calibration import (
     CONSERVATION_CONNECTIONS,
@@ -90,7 +89,7 @@ class CalibrationBench:
 def calibrate(bench: CalibrationBench, extent: Extent, watcher: Watcher) -> Calibration:
     """Measure everything. Raises ``LaunchError`` or ``EngineError`` where servemark itself fails;
     another generator that fails is named in the notes."""
-    with tempfile.TemporaryDirectory(prefix="servemark-") as scratch, _on(bench.cores.engine):
+    with tempfile.TemporaryDirectory(prefix="servemark-") as scratch, pinned(bench.cores.engine):
         run = _Run(bench, extent, watcher, Path(scratch))
         fixed_ns = run.fixed_cost()
         comparisons = [*run.closed(fixed_ns), *run.open(fixed_ns)]
@@ -346,14 +345,3 @@ def _speed(cell: Cell, number: int, generator: str, seen: Seen) -> SpeedRun:
         busy_ns=seen.busy_ns / seen.requests,
         images=seen.images,
     )
-
-
-@contextmanager
-def _on(cores: tuple[int, ...]) -> Iterator[None]:
-    """servemark itself stays on these cores meanwhile."""
-    before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, cores)
-    try:
-        yield
-    finally:
-        os.sched_setaffinity(0, before)
