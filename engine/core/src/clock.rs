@@ -17,6 +17,13 @@ pub(crate) fn thread_cpu_ns() -> i64 {
     nanoseconds(clock_gettime(ClockId::ThreadCPUTime))
 }
 
+/// How long the calling thread has been ready to run while something else had its core, in ns; `None` where the
+/// kernel keeps no such account. It is the second figure of schedstat, see the kernel's `sched-stats.rst`.
+pub(crate) fn thread_waited_ns() -> Option<i64> {
+    let told = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
+    told.split_ascii_whitespace().nth(1)?.parse().ok()
+}
+
 /// A relative time for the kernel; negative ones are none at all.
 pub(crate) fn timespec(duration_ns: i64) -> Timespec {
     let duration_ns = duration_ns.max(0);

@@ -133,6 +133,8 @@ pub struct Work {
     pub spin_ns: i64,
     /// CPU time less spinning: what the load itself cost.
     pub busy_ns: i64,
+    /// How long it was ready to run while something else had its core; `None` where the kernel does not tell.
+    pub waited_ns: Option<i64>,
     /// System calls that waited for or polled events.
     pub waits: u64,
     /// System calls that read.

@@ -4,7 +4,7 @@ use rustix::event::epoll::EventFlags;
 use rustix::io::Errno;
 
 use crate::bodies::BodyStore;
-use crate::clock::{now_ns, signed, thread_cpu_ns};
+use crate::clock::{now_ns, signed, thread_cpu_ns, thread_waited_ns};
 use crate::config::Config;
 use crate::connection::{Answer, Connection, Phase, slot_of};
 use crate::control::{Progress, STOP_POLL_NS};
@@ -84,9 +84,10 @@ impl<'a> Worker<'a> {
     }
 
     pub fn run(mut self) -> Result<Share, Errno> {
-        let cpu_before_ns = thread_cpu_ns();
+        let (cpu_before_ns, waited_before_ns) = (thread_cpu_ns(), thread_waited_ns());
         let span = self.turn()?;
         let cpu_ns = thread_cpu_ns() - cpu_before_ns;
+        let waited_ns = thread_waited_ns().zip(waited_before_ns).map(|(after, before)| after - before);
         self.give_up(span.finished_ns);
         self.trial.control.add(&mut self.progress);
         let work = Work {
@@ -94,6 +95,7 @@ impl<'a> Worker<'a> {
             cpu_ns,
             spin_ns: self.poller.spin_ns,
             busy_ns: (cpu_ns - self.poller.spin_ns).max(0),
+            waited_ns,
             waits: self.poller.waits,
             ..self.work
         };

@@ -183,6 +183,10 @@ class Work(TypedDict):
 
     busy_ns / elapsed_ns is the headroom gate's figure.
     """
+    waited_ns: int | None
+    """How long it was ready to run while something else had its core; None where the kernel keeps
+    no such account.
+    """
     waits: int
     """System calls that waited for or polled events."""
     reads: int

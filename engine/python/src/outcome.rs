@@ -109,6 +109,7 @@ fn work_of<'py>(py: Python<'py>, work: &Work) -> PyResult<Bound<'py, PyDict>> {
     ];
     let report = dict(py, times)?;
     report.set_item("core", work.core)?;
+    report.set_item("waited_ns", work.waited_ns)?;
     for (name, count) in counts {
         report.set_item(name, count)?;
     }

@@ -152,9 +152,15 @@ def _result(
         work=EngineWork(
             busy_ns=sum(each["busy_ns"] for each in work),
             spin_ns=sum(each["spin_ns"] for each in work),
+            waited_ns=_waited_ns([each["waited_ns"] for each in work]),
             threads=threads,
             reconnects=sum(each["reconnects"] for each in work),
             sent_bytes=sum(each["sent_bytes"] for each in work),
         ),
         warnings=tuple(outcome.warnings),
     )
+
+
+def _waited_ns(by_thread: Sequence[int | None]) -> int | None:
+    known = [each for each in by_thread if each is not None]
+    return sum(known) if len(known) == len(by_thread) else None

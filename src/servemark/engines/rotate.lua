@@ -1,8 +1,10 @@
 -- wrk script of servemark: rotates through a corpus of requests, and prints a summary as JSON.
--- Argument: a corpus file, or nothing for plain GET /. A corpus is a list of records, each
+-- Arguments: a corpus file, or nothing for plain GET /; and the word "each" where a request is to be put together
+-- anew each time, as the scripts that come with wrk do, and not once before. A corpus is a list of records, each
 --   "<content type>\n<body length>\n<body>".
 
 local requests = {}
+local parts = {}
 local at = 0
 local threads = 0
 
@@ -19,10 +21,17 @@ local function read_corpus(path)
     local length = assert(file:read("*n"))
     file:read(1)
     local body = length > 0 and assert(file:read(length)) or ""
-    requests[#requests + 1] = wrk.format("POST", "/", { ["Content-Type"] = content_type }, body)
+    local headers = { ["Content-Type"] = content_type }
+    parts[#parts + 1] = { headers = headers, body = body }
+    requests[#requests + 1] = wrk.format("POST", "/", headers, body)
   end
   file:close()
   assert(#requests > 0, "the corpus is empty")
+end
+
+local function put_together()
+  at = at % #parts + 1
+  return wrk.format("POST", "/", parts[at].headers, parts[at].body)
 end
 
 function init(args)
@@ -33,6 +42,7 @@ function init(args)
   read_corpus(args[1])
   -- Threads begin at different images, so that they do not send the same one at the same time.
   at = (first * 97) % #requests
+  if args[2] == "each" then request = put_together end
 end
 
 function request()

@@ -39,7 +39,9 @@ class WrkEngine:
         "wrk": Need(probe="sh -c \"wrk -v 2>&1 | grep '^wrk '\"", apt=("wrk",))
     }
 
-    def __init__(self) -> None:
+    def __init__(self, *, formats_each: bool = False) -> None:
+        """``formats_each``: uploads are put together in Lua for every request, not once before."""
+        self._formats_each = formats_each
         self._version: str | None = None
 
     def obstacle(self) -> str | None:
@@ -83,6 +85,7 @@ class WrkEngine:
             f"--script={SCRIPT}",
             url,
             *(["--", str(corpus)] if corpus is not None else []),
+            *(["each"] if corpus is not None and self._formats_each else []),
         ]
 
     def _write_corpus(self, assignment: Assignment) -> Path | None:

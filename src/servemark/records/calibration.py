@@ -122,6 +122,11 @@ class Calibration(Record):
     """Generators that are not installed, and the command that adds each."""
     server_error: Distribution
     """The truth server's own error, sent − due, while servemark loaded it."""
+    engine_waited_share: float | None
+    """Share of the loads in which the engine's thread was ready to run, but something else had its
+    core; ``None`` where the kernel does not tell."""
+    server_waited_share: float | None
+    """The same of the truth server's thread."""
     fixed_ns: int
     """The least that the way there and back costs a plain blocking client."""
     comparisons: tuple[Comparison, ...]

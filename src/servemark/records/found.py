@@ -85,6 +85,8 @@ class EngineWork(Record):
 
     busy_ns: int
     spin_ns: int
+    waited_ns: int | None = None
+    """How long its threads were ready to run while something else had their cores."""
     threads: int
     reconnects: int
     sent_bytes: int

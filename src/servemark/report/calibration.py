@@ -70,6 +70,12 @@ def _facts(found: Calibration) -> str:
             f"p50 {format_ns(found.lag.p50_ns)}, p99 {format_ns(found.lag.p99_ns)}, "
             f"largest {format_ns(found.lag.max_ns)}"
         )
+    if found.engine_waited_share is not None and found.server_waited_share is not None:
+        lines.append(
+            f"- other work of this machine had the engine's core for "
+            f"{found.engine_waited_share:.2%} and the truth server's for "
+            f"{found.server_waited_share:.2%} of the time; the highest percentiles contain it"
+        )
     if found.cores.warning:
         lines.append(f"- {found.cores.warning}")
     return "\n".join(lines)

@@ -104,6 +104,7 @@ def calibrate(bench: CalibrationBench, extent: Extent, watcher: Watcher) -> Cali
             "else used its core, so this run says little about any generator; calibrate again."
         )
     found = ratios(speeds)
+    engine_share, server_share = run.disturbance()
     return Calibration(
         created_utc=datetime.now(UTC).isoformat(timespec="seconds"),
         command=bench.command,
@@ -114,6 +115,8 @@ def calibrate(bench: CalibrationBench, extent: Extent, watcher: Watcher) -> Cali
         generators=dict(bench.versions),
         absent=tuple(bench.absent),
         server_error=server_error,
+        engine_waited_share=engine_share,
+        server_waited_share=server_share,
         fixed_ns=fixed_ns,
         comparisons=tuple(comparisons),
         lag=lag,
@@ -139,6 +142,12 @@ class _Run:
         self._native = Native()
         self.server_errors: list[NDArray[np.int64]] = []
         self.notes: list[str] = []
+        self._engine_waits: list[tuple[int, int]] = []
+        self._server_waits: list[tuple[int, int]] = []
+
+    def disturbance(self) -> tuple[float | None, float | None]:
+        """Shares of the loads in which something else had the engine's core and the server's."""
+        return _share(self._engine_waits), _share(self._server_waits)
 
     def fixed_cost(self) -> int:
         """What the way there and back costs at least, found without any load generator."""
@@ -150,7 +159,8 @@ class _Run:
 
     def closed(self, fixed_ns: int) -> Iterator[Comparison]:
         """Every generator under every distribution; the truth is what the server recorded."""
-        generators: list[Generator] = [self._native, *self._bench.others]
+        others = [each for each in self._bench.others if not each.uploads_only]
+        generators: list[Generator] = [self._native, *others]
         duration_s = self._extent.closed_s
         self._watcher.begin("Closed loops", len(KNOWN) * len(generators))
         for known in KNOWN:
@@ -233,6 +243,8 @@ class _Run:
             for number, takers in enumerate(rounds):
                 for workload, connections in SPEED_CELLS:
                     for generator in takers:
+                        if generator.uploads_only and workload == "get":
+                            continue
                         cell = f"{workload}, {connections} connections"
                         self._watcher.doing(f"{cell}, {generator.name}")
                         load = Closed(connections=connections)
@@ -249,7 +261,7 @@ class _Run:
         others = [
             each
             for each in self._bench.others
-            if each.name == REFERENCE or number < self._extent.other_rounds
+            if each.name.startswith(REFERENCE) or number < self._extent.other_rounds
         ]
         takers: list[Generator] = [self._native, *others]
         return takers if number % 2 == 0 else takers[::-1]
@@ -283,6 +295,9 @@ class _Run:
     ) -> Comparison:
         if generator is self._native:
             self.server_errors.append(record.sent_ns - record.due_ns)
+            self._server_waits.append((record.waited_ns, record.ran_ns + record.waited_ns))
+            if seen.waited_ns is not None:
+                self._engine_waits.append((seen.waited_ns, seen.duration_ns))
         return Comparison(
             distribution=known.name,
             title=known.title,
@@ -312,6 +327,12 @@ class _Run:
             scratch=self._scratch,
             environment={**self._bench.environment, "HOME": str(self._scratch)},
         )
+
+
+def _share(parts: Sequence[tuple[int, int]]) -> float | None:
+    """Parts of wholes, added up."""
+    whole = sum(each for _, each in parts)
+    return sum(part for part, _ in parts) / whole if whole else None
 
 
 def _stall_after_ns(known: Known, duration_s: float) -> int | None:

@@ -40,6 +40,10 @@ class TruthRecord:
     due_ns: NDArray[np.int64]
     sent_ns: NDArray[np.int64]
     answered: int
+    ran_ns: int
+    """CPU time of the server's thread, which never sleeps."""
+    waited_ns: int
+    """How long that thread was ready to run while something else had its core."""
 
     def by_arrival(self) -> NDArray[np.intp]:
         """The order of arrival, which is the order in which delays were drawn."""
@@ -87,15 +91,16 @@ class TruthServer(AbstractContextManager["TruthServer"]):
 
     def finish(self) -> TruthRecord:
         """End it and read its record. Raises ``LaunchError`` where it did not end rightly."""
+        ran_ns, waited_ns = _ran_and_waited_ns(self._process.pid)
         ended = self._process.stop()
         if ended.status != 0 or ended.killed:
             raise LaunchError(f"The truth server ended with {ended.status}: {self._tail()}.")
         answered = int(self._next_line(1)["answered"])
         if self._record is None:
             none = np.empty(0, dtype=np.int64)
-            return TruthRecord(none, none, none, none, answered)
+            return TruthRecord(none, none, none, none, answered, ran_ns, waited_ns)
         arrival_ns, delay_ns, due_ns, sent_ns = read_record(self._record)
-        return TruthRecord(arrival_ns, delay_ns, due_ns, sent_ns, answered)
+        return TruthRecord(arrival_ns, delay_ns, due_ns, sent_ns, answered, ran_ns, waited_ns)
 
     def _next_line(self, number: int) -> dict[str, Any]:
         """Line ``number`` of what it prints."""
@@ -113,6 +118,12 @@ class TruthServer(AbstractContextManager["TruthServer"]):
 
     def _tail(self) -> str:
         return self._process.log_tail(1) or "it wrote nothing"
+
+
+def _ran_and_waited_ns(pid: int) -> tuple[int, int]:
+    """CPU time and waiting time of a process's first thread: the kernel's ``schedstat``."""
+    ran_ns, waited_ns, _ = Path(f"/proc/{pid}/schedstat").read_text().split()
+    return int(ran_ns), int(waited_ns)
 
 
 def read_record(path: Path) -> tuple[NDArray[np.int64], ...]:

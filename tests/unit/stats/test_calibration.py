@@ -118,7 +118,7 @@ def test_bars_say_what_was_reached() -> None:
     ratio = bar(found, "requests per second, servemark ÷ wrk, get, 16 connections")
     assert (ratio.found, ratio.holds) == ("1.20", True)
     assert bar(found, "CPU per request, servemark ÷ wrk, get, 16 connections").holds is True
-    assert bar(found, "requests per second, servemark ÷ wrk, multipart").holds is None
+    assert bar(found, "requests per second, servemark ÷ wrk, formatting, multipart").holds is None
 
 
 def test_one_error_outside_its_bar_is_enough() -> None:

@@ -5,13 +5,14 @@ from collections.abc import Callable
 from servemark.run.generators.ab import Ab
 from servemark.run.generators.autocannon import Autocannon
 from servemark.run.generators.base import Generator, Seen
-from servemark.run.generators.engines import Native, Wrk
+from servemark.run.generators.engines import Native, Wrk, WrkFormatting
 from servemark.run.generators.h2load import H2load
 from servemark.run.generators.hey import Hey
 from servemark.run.generators.k6 import K6
 
 OTHERS: dict[str, Callable[[], Generator]] = {
     "wrk": Wrk,
+    "wrk, formatting": WrkFormatting,
     "h2load": H2load,
     "hey": Hey,
     "ab": Ab,

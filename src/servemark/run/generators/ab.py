@@ -27,6 +27,7 @@ class Ab:
     """HTTP/1.0 with keep-alive, one thread. It sends one body over and over."""
 
     name = "ab"
+    uploads_only = False
     need: Need | None = Need(probe="ab -V", apt=("apache2-utils",))
 
     def load(self, assignment: Assignment) -> Seen:

@@ -32,6 +32,7 @@ class Autocannon:
     """One Node.js process. It sends one body over and over."""
 
     name = "autocannon"
+    uploads_only = False
     need: Need | None = Need(probe="autocannon --version", remedy="npm install --global autocannon")
 
     def load(self, assignment: Assignment) -> Seen:

@@ -38,12 +38,16 @@ class Seen:
     images: int
     """How many different requests it sends in turn."""
     samples: Samples | None = None
+    waited_ns: int | None = None
+    """How long it was ready to run while something else had its core, where that is known."""
 
 
 class Generator(Protocol):
     """Puts a load on an endpoint and says what it saw."""
 
     name: str
+    uploads_only: bool
+    """Whether it differs from another generator in how it uploads alone."""
     need: Need | None
     """The program that must be on the machine; ``None`` where it comes with servemark."""
 

@@ -10,13 +10,14 @@ from servemark.records import Closed, LoadResult
 from servemark.run.generators.base import Seen, requests_in
 from servemark.samples import Samples
 from servemark.stats import latencies
-from servemark.stats.calibration import FIGURES, OWN, REFERENCE, figures_of
+from servemark.stats.calibration import FIGURES, OWN, REFERENCE, REFERENCE_FORMATTING, figures_of
 
 
 class Native:
     """What ``servemark run`` uses, through the same adapter and the same statistics."""
 
     name = OWN
+    uploads_only = False
     need: Need | None = None
 
     def __init__(self) -> None:
@@ -37,9 +38,11 @@ class Wrk:
     """wrk, through the adapter that ``servemark run`` uses for cross-checks."""
 
     name = REFERENCE
+    uploads_only = False
+    formats_each = False
 
     def __init__(self) -> None:
-        self._engine: LoadEngine = WrkEngine()
+        self._engine: LoadEngine = WrkEngine(formats_each=self.formats_each)
         self.need: Need | None = self._engine.needs["wrk"]
 
     def load(self, assignment: Assignment) -> Seen:
@@ -54,6 +57,14 @@ class Wrk:
         return _seen(assignment, result, figures, None)
 
 
+class WrkFormatting(Wrk):
+    """wrk with a script of the usual kind, which puts each upload together when it is sent."""
+
+    name = REFERENCE_FORMATTING
+    uploads_only = True
+    formats_each = True
+
+
 def _seen(
     assignment: Assignment, result: LoadResult, figures: dict[str, float], samples: Samples | None
 ) -> Seen:
@@ -66,4 +77,5 @@ def _seen(
         figures=figures,
         images=len(requests_in(assignment)),
         samples=samples,
+        waited_ns=None if work is None else work.waited_ns,
     )

@@ -24,6 +24,7 @@ class H2load:
     """HTTP/1.1 with one thread. It sends one body over and over."""
 
     name = "h2load"
+    uploads_only = False
     need: Need | None = Need(probe="h2load --version", apt=("nghttp2-client",))
 
     def load(self, assignment: Assignment) -> Seen:

@@ -22,6 +22,7 @@ class Hey:
     """One worker a connection. It sends one body over and over."""
 
     name = "hey"
+    uploads_only = False
     need: Need | None = Need(probe='sh -c "command -v hey > /dev/null"', apt=("hey",))
 
     def load(self, assignment: Assignment) -> Seen:

