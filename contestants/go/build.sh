@@ -10,7 +10,9 @@ uv pip install --quiet --python "$python" --target "$wheel" --no-deps --require-
 rm -f "$env/libonnxruntime.so"
 mv "$wheel"/onnxruntime/capi/libonnxruntime.so.* "$env/libonnxruntime.so"
 
-CGO_ENABLED=1 go build -trimpath -buildvcs=false -ldflags=-s -o "$env/server" .
+export CGO_ENABLED=1
+go build -trimpath -buildvcs=false -ldflags=-s -o "$env/server" .
+go build -trimpath -buildvcs=false -ldflags=-s -o "$env/ceiling" servemark/predictor/ceiling
 
 # For reports: what the program is made of, by name.
 onnxruntime=$(sed -n 's/^onnxruntime==\([0-9.]*\).*/\1/p' ../_predictor/requirements.txt)

@@ -6,7 +6,7 @@ import (
 	"errors"
 	"io"
 	"mime"
-	"net"
+	"mime/multipart"
 	"net/http"
 	"os/signal"
 	"strconv"
@@ -14,30 +14,41 @@ import (
 	"time"
 )
 
-// What the contestants built on net/http share.
+// Sent is how the body of a POST carries the image.
+type Sent int
 
-// Upload takes the image out of a POST, whichever way it was sent. An error is
-// a *Failure.
+const (
+	Unsupported Sent = iota
+	Form             // multipart/form-data
+	Raw              // the image and nothing else
+)
+
+// SentAs tells it from the Content-Type header.
+func SentAs(contentType string) Sent {
+	mediaType, _, _ := mime.ParseMediaType(contentType)
+	switch mediaType {
+	case "multipart/form-data":
+		return Form
+	case "image/jpeg", "image/png", "application/octet-stream":
+		return Raw
+	}
+	return Unsupported
+}
+
+// Upload takes the image out of a POST to net/http, whichever way it was sent.
+// An error is a *Failure.
 func (p *Predictor) Upload(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	if r.ContentLength > p.MaxBodyBytes { // refused before "100 Continue" invites the body
 		return nil, ErrTooLarge
 	}
 	r.Body = http.MaxBytesReader(w, r.Body, p.MaxBodyBytes)
-	mediaType, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	var image []byte
-	var err error
-	switch mediaType {
-	case "multipart/form-data":
-		image, err = formFile(r)
-	case "image/jpeg", "image/png", "application/octet-stream":
-		image, err = readAll(r.Body, r.ContentLength, ErrBody)
-	default:
-		err = ErrUnsupported
+	switch SentAs(r.Header.Get("Content-Type")) {
+	case Form:
+		return formFile(r)
+	case Raw:
+		return readAll(r.Body, r.ContentLength, ErrBody)
 	}
-	if err == nil && len(image) == 0 {
-		err = ErrEmpty
-	}
-	return image, err
+	return nil, ErrUnsupported
 }
 
 // formFile reads the form part by part, without r.FormFile's temporary files.
@@ -72,6 +83,16 @@ func formFile(r *http.Request) (image []byte, err error) {
 	return image, nil
 }
 
+// Content is the file of a form that a framework has parsed.
+func Content(header *multipart.FileHeader) ([]byte, error) {
+	file, err := header.Open()
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	return readAll(file, header.Size, ErrMultipart)
+}
+
 // readAll reads to the end, into a buffer made for the size if it is known.
 func readAll(from io.Reader, size int64, otherwise *Failure) ([]byte, error) {
 	var buffer bytes.Buffer
@@ -102,35 +123,35 @@ func (p *Predictor) Reply(w http.ResponseWriter, answer Answer, err error) {
 	w.Write(body)
 }
 
-// Serve listens and serves until SIGTERM or SIGINT, then lets the requests in
-// flight finish.
+// Serve listens with net/http and serves until it is stopped.
 func (p *Predictor) Serve(handler http.Handler) error {
 	server := &http.Server{
+		Addr:              p.Address,
 		Handler:           handler,
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       30 * time.Second,
 		WriteTimeout:      30 * time.Second,
 		IdleTimeout:       2 * time.Minute,
 	}
+	return Run(server.ListenAndServe, server.Shutdown)
+}
+
+// Run serves until SIGTERM or SIGINT, then lets the requests in flight finish.
+// An error is why serve could not.
+func Run(serve func() error, shutdown func(context.Context) error) error {
 	stop, cancel := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer cancel()
-	listener, err := net.Listen("tcp", p.Address)
-	if err != nil {
-		return err
-	}
 	failed := make(chan error, 1)
-	go func() { failed <- server.Serve(listener) }()
+	go func() { failed <- serve() }()
 	select {
 	case err := <-failed:
 		return err
 	case <-stop.Done():
 	}
-	// Shorter than the 5 s that the contract gives: Shutdown would also wait
-	// for connections on which nothing has been asked yet.
+	// Shorter than the 5 s that the contract gives: servers also wait for
+	// connections on which nothing has been asked yet. They end with the process.
 	deadline, cancel := context.WithTimeout(context.Background(), 4*time.Second)
 	defer cancel()
-	if err := server.Shutdown(deadline); err != nil {
-		return server.Close()
-	}
+	shutdown(deadline)
 	return nil
 }

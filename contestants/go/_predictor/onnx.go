@@ -16,6 +16,17 @@ type session struct {
 	output []float32
 }
 
+// answer is what the last run found.
+func (s *session) answer() Answer {
+	best := 0
+	for i, probability := range s.output {
+		if probability > s.output[best] {
+			best = i
+		}
+	}
+	return Answer{best, float64(s.output[best])}
+}
+
 // shapeFor is a model.json shape with a batch of one.
 func shapeFor(dimensions []*int64) ort.Shape {
 	shape := make(ort.Shape, len(dimensions))

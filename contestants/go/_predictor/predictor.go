@@ -70,6 +70,9 @@ func (p *Predictor) PredictTestImage() (Answer, error) { return p.Predict(p.test
 func (p *Predictor) Predict(image []byte) (Answer, error) { return p.predict(image, p.Stage) }
 
 func (p *Predictor) predict(image []byte, stage Stage) (answer Answer, err error) {
+	if len(image) == 0 {
+		return Answer{}, ErrEmpty
+	}
 	if stage == Receive {
 		return Answer{0, stageProbability}, nil
 	}
@@ -93,13 +96,7 @@ func (p *Predictor) predict(image []byte, stage Stage) (answer Answer, err error
 	if err := s.run.Run(); err != nil {
 		return Answer{}, err
 	}
-	best := 0
-	for i, probability := range s.output {
-		if probability > s.output[best] {
-			best = i
-		}
-	}
-	return Answer{best, float64(s.output[best])}, nil
+	return s.answer(), nil
 }
 
 // Body is the response to an answer or, where err is not nil, to a failure;

@@ -154,3 +154,19 @@ func TestSettingsNameTheVariableThatIsWrong(t *testing.T) {
 		}
 	}
 }
+
+func TestTheContentTypeSaysHowTheImageIsSent(t *testing.T) {
+	for contentType, want := range map[string]Sent{
+		"multipart/form-data; boundary=b": Form,
+		"multipart/form-data":             Form, // without a boundary: the form is broken, not its type
+		"IMAGE/PNG; q=1":                  Raw,
+		"application/octet-stream":        Raw,
+		"image/gif":                       Unsupported,
+		"multipart/form-data-like":        Unsupported,
+		"":                                Unsupported,
+	} {
+		if got := SentAs(contentType); got != want {
+			t.Errorf("%q: %v, want %v", contentType, got, want)
+		}
+	}
+}
