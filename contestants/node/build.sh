@@ -14,6 +14,10 @@ ln -sf "$node" "$env/node"
 for part in _predictor app; do
     (cd "$env/$part" && npm ci --ignore-scripts --omit=dev --no-audit --no-fund --loglevel=error)
 done
+# Bun and Deno, where they are among the dependencies: from npm, whose packages for each platform hold the program.
+for program in "$env"/app/node_modules/@oven/bun-*/bin/bun "$env"/app/node_modules/@deno/*/deno; do
+    [ ! -f "$program" ] || ln -sf "$program" "$env/${program##*/}"
+done
 # Of the binaries for six platforms, 220 MB are for other systems than this one.
 system=$(node -p process.platform)
 for platform in "$env"/_predictor/node_modules/onnxruntime-node/bin/napi-v*/*; do
@@ -22,10 +26,13 @@ done
 
 # For reports: what is used directly, by name.
 cat > "$env/versions.cjs" <<'SCRIPT'
+const { existsSync } = require('node:fs');
 const versions = { node: process.versions.node };
 for (const part of ['app', '_predictor']) {
-  for (const name of Object.keys(require(`./${part}/package.json`).dependencies)) {
-    versions[name] = require(`${__dirname}/${part}/node_modules/${name}/package.json`).version;
+  const { dependencies, optionalDependencies } = require(`./${part}/package.json`);
+  for (const name of Object.keys({ ...dependencies, ...optionalDependencies })) {
+    const file = `${__dirname}/${part}/node_modules/${name}/package.json`;
+    if (existsSync(file)) versions[name] = require(file).version; // some are for other platforms
   }
 }
 console.log(JSON.stringify(versions));

@@ -13,6 +13,7 @@ export class Failure extends Error {
   static noImage = () => new Failure(400, 'The form has no file field "image".');
   static empty = () => new Failure(400, 'The request carries no image: it is empty.');
   static brokenForm = () => new Failure(400, 'The multipart body cannot be read.');
+  static brokenBody = () => new Failure(400, 'The request body cannot be read.');
   static notFound = () => new Failure(404, 'There is nothing at this path.');
   static methodNotAllowed = () => new Failure(405, 'This method is not allowed here.');
   static tooLarge = () => new Failure(413, 'The request body is too large.');
@@ -25,8 +26,10 @@ export class Failure extends Error {
 /** What a client is told of any error. The server's own faults go to the log. */
 export function failureOf(error) {
   if (error instanceof Failure) return error;
+  if (error.name === 'AbortError' || error.code === 'ECONNRESET') return Failure.brokenBody(); // the sender has gone
   const status = error.status ?? error.statusCode;
   if (status === 413) return Failure.tooLarge();
+  if (status === 415) return Failure.unsupported();
   if (status >= 400 && status < 500) return new Failure(status, `The request is not acceptable: ${error.message}.`);
   console.error(error);
   return new Failure(500, 'The server failed to answer.');

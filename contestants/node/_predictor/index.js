@@ -3,3 +3,4 @@
 export { Failure, failureOf } from './failure.js';
 export { bodyKind, declaredSizeFits, limitBody } from './body.js';
 export { serve } from './serve.js';
+export { serveFetch, uploadedImage } from './fetch.js';

@@ -46,13 +46,27 @@ export class Predictor {
 
   async #answer(image, stage) {
     if (stage === 'receive') return this.#data(0, STAGE_PROBABILITY);
-    const { labels } = this.#model;
-    const x = await pixelsOf(image, this.#model);
+    const x = await this.decode(image);
     if (stage === 'decode') {
       const sum = x.reduce((total, value) => total + value, 0); // exact: doubles hold every sum of these float32
-      return this.#data(Math.floor(sum) % labels.length, STAGE_PROBABILITY);
+      return this.#data(Math.floor(sum) % this.#model.labels.length, STAGE_PROBABILITY);
     }
-    const output = await this.#infer(x);
+    return this.answerOf(await this.infer(x));
+  }
+
+  /** A Promise of the model's input for a Buffer with a JPEG or PNG. */
+  decode(image) {
+    return pixelsOf(image, this.#model);
+  }
+
+  /** The model's output for an input, or a Promise of it. */
+  infer(x) {
+    return this.#infer(x);
+  }
+
+  /** {"data": {...}} for an output. */
+  answerOf(output) {
+    const { labels } = this.#model;
     if (output.length !== labels.length) throw new Error(`${output.length} outputs for ${labels.length} labels`);
     let best = 0;
     for (let i = 1; i < output.length; i += 1) if (output[i] > output[best]) best = i;

@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import sharp from 'sharp';
 import { bodyKind } from './body.js';
 import { failureOf } from './failure.js';
+import { uploadedImage } from './fetch.js';
 import { luma, pixelsOf, sizeOf } from './image.js';
 import { normalTable } from './model.js';
 import { readSettings } from './settings.js';
@@ -84,6 +85,39 @@ test('a framework error keeps its status, without its details', () => {
     data: null,
     error: 'The request body is too large.',
   });
+});
+
+test('a sender that has gone is no fault of the server', () => {
+  assert.equal(failureOf(new DOMException('closed', 'AbortError')).status, 400);
+  assert.equal(failureOf(Object.assign(new Error('aborted'), { code: 'ECONNRESET' })).status, 400);
+});
+
+const post = (body, headers) => new Request('http://host/', { method: 'POST', body, headers, duplex: 'half' });
+const formWith = (field) => {
+  const form = new FormData();
+  form.append(field, new File(['content'], 'a.png'));
+  return form;
+};
+
+test('a fetch handler finds the image in either kind of body, of known and of unknown length', async () => {
+  const headers = { 'Content-Type': 'image/png' };
+  for (const request of [
+    post('content', headers),
+    post('content', { ...headers, 'Content-Length': '7' }),
+    post(new Blob(['con', 'tent']).stream(), headers),
+    post(formWith('image')),
+  ]) {
+    assert.equal((await uploadedImage(request, 1000)).toString(), 'content');
+  }
+});
+
+test('a fetch handler refuses what is too large, declared or not, and what holds no image', async () => {
+  const headers = { 'Content-Type': 'image/png' };
+  await assert.rejects(uploadedImage(post('content', { ...headers, 'Content-Length': '7' }), 6), status(413));
+  await assert.rejects(uploadedImage(post('content', headers), 6), status(413));
+  await assert.rejects(uploadedImage(post('content'), 1000), status(415));
+  await assert.rejects(uploadedImage(post(formWith('other')), 1000), status(400));
+  await assert.rejects(uploadedImage(post('--x', { 'Content-Type': 'multipart/form-data; boundary=x' }), 1000), status(400));
 });
 
 test('settings name the variable that is wrong', () => {
