@@ -38,7 +38,7 @@ is_image_file <- function(headers) {
 }
 
 # Runs a contestant: loads the model, listens, and stops when start.sh says so.
-# make_router(predictor) gives a plumber router.
+# make_router(predictor) gives a list with the function call(req): a plumber router, or an application of httpuv's.
 serve <- function(make_router) {
   settings <- read_settings()
   predictor <- open_predictor(settings)
