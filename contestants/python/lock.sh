@@ -10,7 +10,20 @@ compile() {
         --custom-compile-command "sh contestants/python/lock.sh" "$@"
 }
 
-compile "$@" --output-file constraints.txt */requirements.in _predictor/requirements/*.in
+# A contestant with a requirements-RUNTIME.txt cannot share the one set: that file is compiled alone, and installed alone.
+# To begin one: touch requirements-RUNTIME.txt in its folder.
+together=
 for source in */requirements.in _predictor/requirements/*.in; do
+    ls "$(dirname "$source")"/requirements-*.txt > /dev/null 2>&1 || together="$together $source"
+done
+
+compile "$@" --output-file constraints.txt $together
+for source in $together; do
     compile --generate-hashes --constraint constraints.txt --output-file "${source%.in}.txt" "$source"
+done
+for target in */requirements-*.txt; do
+    [ -e "$target" ] || continue
+    contestant=${target%/*} runtime=${target##*/requirements-}
+    compile "$@" --generate-hashes --output-file "$target" \
+        "$contestant/requirements.in" "_predictor/requirements/${runtime%.txt}.in"
 done

@@ -33,7 +33,7 @@ def image_of(content_type: str | None, body: bytes) -> bytes:
         for part in forms.deserialize(io.BytesIO(body), content_type, len(body)):
             if part.name == FIELD and part.filename:
                 image = part.get_data()
-    except (MultipartParseError, falcon.HTTPInvalidHeader) as error:
+    except (MultipartParseError, falcon.HTTPInvalidHeader, UnicodeDecodeError) as error:
         raise BrokenForm from error
     if image is None:
         raise NoImageField

@@ -1,7 +1,8 @@
-"""python -m predictor COMMAND…: checks that COMMAND can serve, then becomes it.
+"""python -m predictor [--load] COMMAND…: checks that COMMAND can serve, then becomes it.
 
 Servers that keep workers alive would otherwise open their socket first and then watch every worker
-fail.
+fail. With --load, or several workers, the model is also loaded once beforehand: for a server that
+has more to say than one line, or starts a worker again, when the model cannot be loaded.
 """
 
 import os
@@ -20,8 +21,9 @@ def main(command: list[str]) -> None:
         check_port(settings)
     except StartError as error:
         refuse(error)
-    if settings.workers > 1:
+    if command[0] == "--load" or settings.workers > 1:
         check_load()
+    command = command[command[0] == "--load" :]
     os.execv(command[0], command)
 
 

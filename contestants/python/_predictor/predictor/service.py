@@ -28,7 +28,7 @@ class Service:
         self._model = model
         self._runtime = runtime
         self._test_image = test_image
-        self._to_input = ToInput(model.input)
+        self.to_input = ToInput(model.input)
 
     def predict(self, image: bytes) -> Document:
         """Answers for one image file; raises Rejected for what is none, or too large."""
@@ -40,21 +40,24 @@ class Service:
             case Stage.RECEIVE:
                 return self._document(0, STAGED_PROBABILITY)
             case Stage.DECODE:
-                total = float(self._to_input(image).sum(dtype=float))
+                total = float(self.to_input(image).sum(dtype=float))
                 return self._document(floor(total) % len(self._model.labels), STAGED_PROBABILITY)
             case Stage.FULL:
-                probabilities = self.infer(image)
-                index = int(probabilities.argmax())
-                return self._document(index, float(probabilities[index]))
+                return self.answer(self.infer(self.to_input(image)))
 
     def predict_test_image(self) -> Document:
         """Answers for TEST_IMAGE, whose bytes were read at the start."""
         return self.predict(self._test_image)
 
-    def infer(self, image: bytes) -> Batch:
-        """The model's output for one image, shape (labels,)."""
-        outputs: Batch = self._runtime.infer(self._to_input(image))[0]
+    def infer(self, x: Batch) -> Batch:
+        """The model's output for the input of one image, shape (labels,)."""
+        outputs: Batch = self._runtime.infer(x)[0]
         return outputs
+
+    def answer(self, probabilities: Batch) -> Document:
+        """The document for a model's output."""
+        index = int(probabilities.argmax())
+        return self._document(index, float(probabilities[index]))
 
     def _document(self, index: int, probability: float) -> Document:
         return {"data": {self._model.answer: index, "probability": probability}}
@@ -76,7 +79,7 @@ def build(settings: Settings) -> Service:
     try:
         runtime = load_runtime(settings.runtime, model, settings.threads)
         service = Service(settings, model, runtime, test_image)
-        outputs = service.infer(test_image).shape
+        outputs = service.infer(service.to_input(test_image)).shape
     except StartError:
         raise
     except Rejected as error:
