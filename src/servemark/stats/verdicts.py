@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Literal
+
 from servemark.records import (
     Cell,
+    Circumstances,
     Closed,
     Counts,
     Distribution,
@@ -11,32 +15,76 @@ from servemark.records import (
     Gate,
     LoadResult,
     Open,
+    ServerUse,
     Verdict,
 )
+from servemark.stats.drift import Drift
 from servemark.units import format_ns
 
 MOST_ERRORS = 0.001
 MOST_ENGINE_SHARE = 0.70
 MOST_STEAL = 0.02
+MOST_BYSTANDER = 0.10
+"""Of one core: what another process may use."""
+MOST_ASLEEP_NS = 100_000_000
+MOST_EXTRA_CORES = 0.25
+"""Beyond what was declared: the kernel's and a runtime's own threads take some."""
+MOST_RECONNECTS = 0.01
+FEW_RECONNECTS = 10
+ENOUGH_PER_WORKER = 100
+CONNECTIONS_PER_WORKER = 8
+"""With fewer it is chance which worker gets them."""
 LITTLE_TOLERANCE = 0.05
 OFFERED_TOLERANCE = 0.02
 MOST_LAG_SHARE = 0.10
 LAG_ALWAYS_ALLOWED_NS = 100_000
 
 
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """What a variant says of itself, as far as a trial can be held to it."""
+
+    workers: int = 1
+    threads: int = 1
+    parallel: Literal["processes", "threads"] = "processes"
+    """What ``workers`` are."""
+    helpers: int = 0
+    """Processes beside the workers that take part in serving."""
+    keeps_connections: bool = True
+
+
 def judge(
-    cell: Cell, load: LoadResult | None, steal_share: float | None, failure: str | None
+    cell: Cell,
+    load: LoadResult | None,
+    use: ServerUse | None,
+    seen: Circumstances,
+    declared: Declared,
+    failure: str | None,
+    *,
+    insists_on_quiet: bool = True,
+    searching: bool = False,
 ) -> Verdict:
-    """The verdict on one trial from what was measured; a gate without a figure is left out."""
+    """The verdict on one trial from what was measured; a gate without a figure is left out.
+
+    ``searching``: the slice is one of the search for the capacity, which goes beyond it on purpose.
+    What is late or unanswered there is over the objective, and no fault of the trial.
+    """
     if failure is not None or load is None:
         reason = failure or "nothing was measured"
         return Verdict(faults=(Fault(gate=Gate.COMPLETED, reason=reason, remedy=_SEE_LOG),))
-    faults = [_answers(load.counts), _headroom(load), _quiet(steal_share), _order(load)]
-    if isinstance(cell.load, Closed):
-        faults.append(_little(cell.load, load))
+    faults = [_headroom(load), _order(load), _parity(cell, load, use, declared)]
+    if searching:
+        faults.append(_wrong(load.counts))
+    elif isinstance(cell.load, Closed):
+        faults += [_answers(load.counts), _steady(load), _little(cell.load, load)]
+        faults.append(_connections(load, declared))
     else:
-        faults += [_offered(cell.load, load), _schedule_kept(load)]
-    return Verdict(faults=tuple(fault for fault in faults if fault is not None))
+        faults += [_answers(load.counts), _offered(cell.load, load), _schedule_kept(load)]
+    found = [fault for fault in faults if fault is not None]
+    noise = [fault for fault in _quiet(seen) if fault is not None]
+    if insists_on_quiet:
+        return Verdict(faults=(*found, *noise))
+    return Verdict(faults=tuple(found), warnings=tuple(noise))
 
 
 _SEE_LOG = "see the end of its log below; servemark verify shows whether it serves rightly"
@@ -72,28 +120,116 @@ def _answers(counts: Counts) -> Fault | None:
     )
 
 
-def _headroom(load: LoadResult) -> Fault | None:
-    """Busy time ÷ slice, per thread; CPU time where the engine does not tell work from spinning."""
-    if load.work is None:
-        share = load.engine_cpu_ns / load.duration_ns
-    else:
-        share = load.work.busy_ns / (load.duration_ns * load.work.threads)
-    if share < MOST_ENGINE_SHARE:
+def _wrong(counts: Counts) -> Fault | None:
+    if not counts.wrong_answers:
         return None
     return Fault(
+        gate=Gate.ANSWERS,
+        reason=f"{counts.wrong_answers} answers were wrong",
+        remedy="servemark verify, and the end of its log",
+    )
+
+
+def _headroom(load: LoadResult) -> Fault | None:
+    """(Busy time + time waiting for a core) ÷ slice, per thread.
+
+    A thread that is ready to run while something else has its core has no headroom either. CPU time
+    stands for both where the engine does not tell work from spinning.
+    """
+    waited = 0.0
+    if load.work is None:
+        busy = load.engine_cpu_ns / load.duration_ns
+    else:
+        whole_ns = load.duration_ns * load.work.threads
+        busy = load.work.busy_ns / whole_ns
+        waited = (load.work.waited_ns or 0) / whole_ns
+    if busy + waited < MOST_ENGINE_SHARE:
+        return None
+    also = f" and waited for its core {waited:.0%} of it" if waited >= 0.01 else ""
+    return Fault(
         gate=Gate.ENGINE_HEADROOM,
-        reason=f"{load.engine} was busy {share:.0%} of the time, so it may be what was measured",
+        reason=f"{load.engine} was busy {busy:.0%} of the time{also}, so it may be what was "
+        "measured",
         remedy="more cores or threads for the engine, or fewer cores for the server",
     )
 
 
-def _quiet(steal_share: float | None) -> Fault | None:
-    if steal_share is None or steal_share < MOST_STEAL:
+def _quiet(seen: Circumstances) -> list[Fault | None]:
+    remedy = "a quieter machine, or the same board at another time"
+    faults: list[Fault | None] = []
+    if seen.steal_share is not None and seen.steal_share >= MOST_STEAL:
+        reason = f"the hypervisor took {seen.steal_share:.1%} of the machine's time"
+        faults.append(Fault(gate=Gate.QUIET_MACHINE, reason=reason, remedy=remedy))
+    loud = [each for each in seen.bystanders if each.share > MOST_BYSTANDER]
+    if loud:
+        names = ", ".join(f"{each.name} ({each.share:.0%} of a core)" for each in loud)
+        reason = f"other processes were busy meanwhile: {names}"
+        faults.append(
+            Fault(gate=Gate.QUIET_MACHINE, reason=reason, remedy=f"end them, or {remedy}")
+        )
+    if seen.asleep_ns > MOST_ASLEEP_NS:
+        reason = f"the machine was suspended for {format_ns(seen.asleep_ns)} meanwhile"
+        faults.append(Fault(gate=Gate.QUIET_MACHINE, reason=reason, remedy="keep it awake"))
+    return faults
+
+
+def _parity(
+    cell: Cell, load: LoadResult, use: ServerUse | None, declared: Declared
+) -> Fault | None:
+    """Processes that served = workers, and no more cores used than workers and threads can."""
+    if use is None:
+        return None
+    workers = declared.workers if declared.parallel == "processes" else 1
+    most = workers + declared.helpers
+    busy = use.busy_processes
+    if busy is not None and busy > most:
+        return Fault(
+            gate=Gate.PARITY,
+            reason=f"{busy} of its processes served, where {most} was declared"
+            if most == 1
+            else f"{busy} of its processes served, where {most} were declared",
+            remedy="the contestant must start as many workers as WORKERS says",
+        )
+    enough = load.counts.answered >= ENOUGH_PER_WORKER * workers
+    idle = busy is not None and busy < workers and enough
+    if idle and cell.load.connections >= CONNECTIONS_PER_WORKER * workers:
+        return Fault(
+            gate=Gate.PARITY,
+            reason=f"only {busy} of its {workers} workers served",
+            remedy="the contestant must start as many workers as WORKERS says, and share the load",
+        )
+    cores = use.cpu_ns / load.duration_ns
+    allowed = declared.workers * declared.threads
+    if cores > allowed + MOST_EXTRA_CORES:
+        return Fault(
+            gate=Gate.PARITY,
+            reason=f"it used {cores:.2f} cores, where {allowed} could be kept busy as declared",
+            remedy="the contestant must use as many workers and threads as WORKERS and THREADS say",
+        )
+    return None
+
+
+def _connections(load: LoadResult, declared: Declared) -> Fault | None:
+    """A server that closes connections costs a handshake a request, which must be said."""
+    if load.work is None or not declared.keeps_connections:
+        return None
+    if load.work.reconnects <= max(MOST_RECONNECTS * load.counts.answered, FEW_RECONNECTS):
         return None
     return Fault(
-        gate=Gate.QUIET_MACHINE,
-        reason=f"the hypervisor took {steal_share:.1%} of the machine's time",
-        remedy="a quieter machine, or the same board at another time",
+        gate=Gate.CONNECTIONS,
+        reason=f"{load.work.reconnects} connections had to be opened anew for "
+        f"{load.counts.answered} answers",
+        remedy="keep connections alive, or declare under limits in its manifest that it cannot",
+    )
+
+
+def _steady(load: LoadResult) -> Fault | None:
+    if load.drift is None:
+        return None
+    return Fault(
+        gate=Gate.STEADY,
+        reason=Drift(**load.drift.model_dump()).sentence(),
+        remedy="a longer warm-up if it becomes faster; look for a leak or a cache if slower",
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from servemark.records import Cell, Closed
 from servemark.samples import ENDINGS, MISSING, NOT_SENT, Samples
 from servemark.stats import complete, describe, latencies, mean_outstanding
 from tests.unit.stats.test_verdicts import load
@@ -91,7 +92,9 @@ def test_only_right_answers_within_the_slice_count_as_throughput() -> None:
     """A slice of 2 s: one right in it, one right after it, one wrong."""
     second = 1_000_000_000
     found = complete(
-        load(ok=3), samples([0] * 3, [0] * 3, [second, 3 * second, second], right=[1, 1, 0])
+        load(ok=3),
+        samples([0] * 3, [0] * 3, [second, 3 * second, second], right=[1, 1, 0]),
+        Cell(workload="get", load=Closed(connections=1)),
     )
     assert found.ok_in_slice == 1
     assert (found.counts.ok, found.counts.wrong_answers) == (2, 1)

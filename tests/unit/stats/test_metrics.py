@@ -6,6 +6,7 @@ import pytest
 
 from servemark.records import (
     Cell,
+    Circumstances,
     Closed,
     Counts,
     LoadResult,
@@ -15,7 +16,7 @@ from servemark.records import (
     TrialResult,
     Variant,
 )
-from servemark.stats import METRICS, judge, spread, summarise
+from servemark.stats import METRICS, Declared, block_values, judge, summarise
 
 VARIANT = Variant(contestant="toy/good", server="builtin", runtime="numpy")
 
@@ -52,7 +53,7 @@ def trial(block: int, ok: int, failure: str | None = None) -> TrialResult:
         server=server,
         start_up=StartUp(ready_ns=100, first_answer_ns=200),
         failure=failure,
-        verdict=judge(cell, load, 0.0, failure),
+        verdict=judge(cell, load, server, Circumstances(), Declared(), failure),
     )
 
 
@@ -77,13 +78,19 @@ def test_what_was_not_measured_is_missing_and_not_zero() -> None:
     assert {metric.of(empty) for metric in METRICS.values()} == {None}
 
 
-def test_the_spread_is_over_blocks_and_leaves_invalid_trials_out() -> None:
+def test_a_figure_is_the_mean_of_blocks_and_leaves_invalid_trials_out() -> None:
     trials = [trial(0, 2_000), trial(1, 4_000), trial(2, 6_000), trial(3, 90_000, "it died")]
     found = summarise(trials, "throughput_per_s")
     assert found is not None
-    assert (found.median, found.low, found.high, found.blocks) == (2_000, 1_000, 3_000, 3)
+    assert (found.centre, found.blocks) == (2_000, 3)
+    assert block_values(trials, "throughput_per_s") == {0: 1_000, 1: 2_000, 2: 3_000}
 
 
-def test_nothing_valid_has_no_spread() -> None:
+def test_an_interval_of_what_cannot_be_negative_does_not_reach_below_0() -> None:
+    found = summarise([trial(0, 10), trial(1, 4_000)], "throughput_per_s")
+    assert found is not None
+    assert found.low == 0
+
+
+def test_nothing_valid_has_no_figure() -> None:
     assert summarise([trial(0, 1, "it died")], "throughput_per_s") is None
-    assert spread([]) is None
