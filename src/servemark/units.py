@@ -30,6 +30,18 @@ def format_ns(duration_ns: float | None) -> str:
     return f"{duration_ns:.0f} ns"
 
 
+def spell_duration(seconds: float) -> str:
+    """A time to wait, no more exact than it can be known.
+
+    >>> spell_duration(8), spell_duration(100), spell_duration(4000)
+    ('10 s', '2 min', '1 h 7 min')
+    """
+    if seconds < 60:
+        return f"{max(round(seconds, -1), 10):.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
 def format_bytes(size_bytes: float | None) -> str:
     """A size in binary units with three significant digits.
 

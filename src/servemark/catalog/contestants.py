@@ -37,6 +37,11 @@ class Contestant:
         own = self.manifest.server.get(name)
         return own if own is not None else self.language.manifest.servers[name]
 
+    def ceiling(self, server: str) -> str | None:
+        """The command of the in-process ceiling for that server, where there is one."""
+        entry = self.server(server).ceiling or self.language.manifest.ceiling
+        return None if entry is None else entry.command
+
     def format_of(self, runtime: str) -> str:
         """The exported format that a runtime loads."""
         return self.language.manifest.runtimes[runtime].format

@@ -33,9 +33,11 @@ class RequestParts:
 
 
 def requests_of(workload: Workload, pictures: Sequence[Picture]) -> list[RequestParts]:
-    """The requests of a workload, one for each picture (``get`` has only one)."""
+    """The requests of a workload, one for each picture (``get`` and ``null`` have only one)."""
     if workload == "get":
         return [RequestParts("GET", "/", None, b"")]
+    if workload == "null":
+        return [RequestParts("GET", "/healthz", None, b"")]
     if workload == "raw":
         return [RequestParts("POST", "/", each.media_type, each.content) for each in pictures]
     return [RequestParts("POST", "/", *multipart(each)) for each in pictures]

@@ -6,13 +6,14 @@ import re
 from typing import Annotated, Literal
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, NonNegativeInt, model_validator
 
 from servemark.records import Division, Name, PositiveInt, Record
 
 BUILD_PLACEHOLDERS = frozenset({"env", "runtime", "python", "home"})
 START_PLACEHOLDERS = frozenset({"env", "language", "workers", "threads", "runtime"})
 SERVER_PLACEHOLDERS = START_PLACEHOLDERS | {"app", "host", "port"}
+CEILING_PLACEHOLDERS = START_PLACEHOLDERS | {"images", "warm_up_s", "measure_s"}
 
 
 def _template(allowed: frozenset[str]) -> AfterValidator:
@@ -70,6 +71,16 @@ class Start(Record):
     environment: dict[str, Annotated[str, _template(START_PLACEHOLDERS)]] = {}
 
 
+class CeilingEntry(Record):
+    """The program that decodes and infers in a loop with no server around it.
+
+    It is started as a server is, goes round the files of ``images`` for ``warm_up_s`` and then for
+    ``measure_s``, and prints what ``servemark.launch.ceiling`` expects.
+    """
+
+    command: Annotated[str, _template(CEILING_PLACEHOLDERS)]
+
+
 class RuntimeEntry(Record):
     """An inference runtime: the exported format that it loads."""
 
@@ -86,6 +97,12 @@ class ServerEntry(Record):
     command: Annotated[str, _template(SERVER_PLACEHOLDERS)]
     title: str | None = None
     interface: str | None = None
+    parallel: Literal["processes", "threads"] = "processes"
+    """What its workers are: a trial is held to as many of them as were declared."""
+    helpers: NonNegativeInt = 0
+    """Processes that serve too, whatever the number of workers: a router, say."""
+    ceiling: CeilingEntry | None = None
+    """Its own, where it runs the predictor library in another program than its language does."""
     limits: dict[str, str] = {}
 
 
@@ -96,6 +113,7 @@ class LanguageManifest(Record):
     needs: dict[str, Need] = {}
     build: Build
     start: Start = Start()
+    ceiling: CeilingEntry | None = None
     runtimes: Annotated[dict[Name, RuntimeEntry], Field(min_length=1)]
     servers: dict[Name, ServerEntry] = {}
 
@@ -214,3 +232,13 @@ class GoldenSet(Record):
     tolerance: dict[Literal["png", "jpeg"], float]
     test_image: GoldenAnswer
     images: Annotated[tuple[GoldenImage, ...], Field(min_length=1)]
+
+    def fault_of(self, image: GoldenImage | None, digit: int, probability: float) -> str | None:
+        """What is wrong with an answer for an image (``None``: the TEST_IMAGE, which is a JPEG)."""
+        wanted = self.test_image if image is None else image
+        tolerance = self.tolerance["jpeg" if image is None else image.format]
+        if digit != wanted.digit:
+            return f"digit {digit}, not {wanted.digit}"
+        if not abs(probability - wanted.probability) <= tolerance:
+            return f"probability {probability:.6f}, not {wanted.probability:.6f} ± {tolerance:g}"
+        return None

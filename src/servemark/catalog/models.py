@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from servemark.catalog.corpus import Picture
 from servemark.catalog.documents import read_document
 from servemark.catalog.manifests import GoldenImage, GoldenSet, ModelDescription, ModelManifest
 from servemark.errors import ManifestError, UsageError
+from servemark.records import Corpus
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,23 @@ class Model:
     def pictures(self) -> list[Picture]:
         """The whole golden set, in its order."""
         return [self.picture(image) for image in self.golden.images]
+
+    def corpus(self, which: Corpus) -> list[int]:
+        """Which golden images a corpus holds, as indices.
+
+        ``alike`` are those of the commonest format, mode and size, and ``one`` is the one of these
+        with the median number of bytes: to repeat it costs what going round the others does.
+        """
+        images = self.golden.images
+        if which == "all":
+            return list(range(len(images)))
+        kinds = [(each.format, each.mode, each.width, each.height) for each in images]
+        (commonest, _), *_ = Counter(kinds).most_common(1)
+        alike = [index for index, kind in enumerate(kinds) if kind == commonest]
+        if which == "alike":
+            return alike
+        by_size = sorted(alike, key=lambda index: len(self.picture(images[index]).content))
+        return [by_size[len(alike) // 2]]
 
     def digest(self) -> str:
         """SHA-256 over what contestants load, in hexadecimal."""

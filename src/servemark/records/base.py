@@ -6,7 +6,12 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-Workload = Literal["get", "multipart", "raw"]
+Workload = Literal["get", "multipart", "raw", "null"]
+"""How the image reaches the server; ``null`` asks for ``/healthz`` and brings none."""
+Corpus = Literal["all", "alike", "one"]
+"""Which images are sent: all of the golden set, those of the commonest kind, or one of these."""
+Purpose = Literal["figure", "caching", "capacity"]
+"""What a trial is for: a figure of the board, the search for caches, or that for the capacity."""
 Stage = Literal["full", "decode", "receive"]
 Division = Literal["standard", "tuned"]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Literal
 
 from servemark.records.base import Record
 from servemark.records.measured import Trial, Variant
@@ -100,6 +101,18 @@ class EngineLatency(Record):
     percentiles_ns: dict[str, int]
 
 
+class Objective(Record):
+    """How a slice stands to the service-level objective: requests due in it, and those of them that
+    were not answered rightly within the bound."""
+
+    requests: int
+    over: int
+    batches: Literal["meets", "misses", "undecided"]
+    """The answer of the test by batch means, which minds that late requests come in groups."""
+    recovery_ns: int | None
+    """From the end of the load to the last answer; ``None`` where not all were awaited."""
+
+
 class LoadResult(Record):
     """What a load engine saw in one slice."""
 
@@ -116,6 +129,10 @@ class LoadResult(Record):
     """Of ``ok``, those whose answer was complete before the slice was over."""
     mean_outstanding: float | None = None
     """Requests under way, averaged over the slice: Little's law in its exact form, λ·W."""
+    drift: DriftSeen | None = None
+    """A change of speed within the slice that is neither noise nor small."""
+    objective: Objective | None = None
+    """Of a slice of the search for the capacity."""
     warnings: tuple[str, ...] = ()
 
 
@@ -128,6 +145,7 @@ class TreeUse(Record):
     threads: int
     voluntary_switches: int
     involuntary_switches: int
+    cpu_ns_by_process: dict[int, int] = {}
 
 
 class ServerUse(Record):
@@ -139,6 +157,35 @@ class ServerUse(Record):
     threads: int
     voluntary_switches: int
     involuntary_switches: int
+    busy_processes: int | None = None
+    """Processes that each used a noticeable share of the tree's CPU time: those that serve."""
+
+
+class Bystander(Record):
+    """A process that has nothing to do with the trial, and the share of one core that it used."""
+
+    name: str
+    share: float
+
+
+class Circumstances(Record):
+    """What the machine did during a slice beside the trial; ``None`` where it cannot be told."""
+
+    steal_share: float | None = None
+    """Of the machine's time: taken by the hypervisor."""
+    bystanders: tuple[Bystander, ...] = ()
+    """The busiest of the processes that do not belong to the trial, busiest first."""
+    asleep_ns: int = 0
+    """How long the whole machine was suspended."""
+
+
+class DriftSeen(Record):
+    """A change of speed within a slice; ``change`` is relative (−0.2: a fifth slower)."""
+
+    kind: Literal["trend", "step"]
+    change: float
+    p_value: float
+    at_ns: int | None = None
 
 
 class StartUp(Record):
@@ -159,6 +206,9 @@ class Gate(StrEnum):
     OFFERED = "offered = achieved"
     ORDER = "order"
     QUIET_MACHINE = "quiet machine"
+    PARITY = "parity"
+    CONNECTIONS = "connections kept"
+    STEADY = "steady speed"
 
 
 class Fault(Record):
@@ -173,6 +223,8 @@ class Verdict(Record):
     """Whether a trial may be ranked."""
 
     faults: tuple[Fault, ...] = ()
+    warnings: tuple[Fault, ...] = ()
+    """Gates that did not hold, but that the board does not insist on."""
 
     @property
     def valid(self) -> bool:
@@ -192,12 +244,19 @@ class TrialResult(Record):
     load: LoadResult | None = None
     server: ServerUse | None = None
     start_up: StartUp | None = None
-    steal_share: float | None = None
+    circumstances: Circumstances = Circumstances()
+    elapsed_ns: int = 0
+    """From the decision to measure it to its verdict, with the fresh start where there was one."""
     failure: str | None = None
     log_tail: str | None = None
     samples: str | None = None
     """File of the raw columns below the run folder, where the engine keeps samples."""
     verdict: Verdict
+
+    @property
+    def slice_s(self) -> float | None:
+        """Length of the slice in seconds."""
+        return None if self.load is None else self.load.duration_ns / 1e9
 
 
 class Check(Record):

@@ -8,9 +8,11 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from servemark.records.base import (
+    Corpus,
     Name,
     PositiveFloat,
     PositiveInt,
+    Purpose,
     Record,
     Stage,
     Workload,
@@ -44,10 +46,21 @@ class Variant(Record):
     server: Name
     runtime: Name
     settings: Settings = Settings()
+    copy_number: PositiveInt = 1
+    """2 for the second of an A/A pair: the same once more, under a name of its own."""
 
     @property
     def id(self) -> str:
-        return f"{self.contestant}@{self.server}+{self.runtime}{self.settings.suffix()}"
+        again = "" if self.copy_number == 1 else f"#{self.copy_number}"
+        return f"{self.contestant}@{self.server}+{self.runtime}{self.settings.suffix()}{again}"
+
+    def original(self) -> Variant:
+        """The first of an A/A pair; itself where it is no second."""
+        return self.model_copy(update={"copy_number": 1})
+
+    def twin(self) -> Variant:
+        """The same, as the second of an A/A pair."""
+        return self.model_copy(update={"copy_number": 2})
 
 
 class Closed(Record):
@@ -90,11 +103,13 @@ class Cell(Record):
     workload: Workload
     load: Load
     stage: Stage = "full"
+    corpus: Corpus = "all"
 
     @property
     def id(self) -> str:
         stage = "" if self.stage == "full" else f"/{self.stage}"
-        return f"{self.workload}/{self.load.id}{stage}"
+        corpus = "" if self.corpus == "all" else f"/{self.corpus}"
+        return f"{self.workload}/{self.load.id}{stage}{corpus}"
 
 
 class CellGroup(Record):
@@ -134,8 +149,29 @@ class CellGroup(Record):
         return [*closed, *opened]
 
 
+class Slo(Record):
+    """A service-level objective: ``percentile`` % of the requests of ``workload`` are answered
+    rightly within ``bound_ms`` of the moment when they were due."""
+
+    percentile: Annotated[float, Field(gt=50, lt=100)] = 99.0
+    bound_ms: PositiveFloat = 25.0
+    workload: Workload = "multipart"
+    blocks: PositiveInt = 3
+    """The search is done in so many of the first blocks; it takes longer than anything else."""
+
+    @property
+    def share(self) -> float:
+        """The share that must be in time, between 0 and 1."""
+        return self.percentile / 100
+
+    @property
+    def bound_ns(self) -> int:
+        """The bound in ns."""
+        return round(self.bound_ms * 1_000_000)
+
+
 class Board(Record):
-    """Which cells are measured, on which variants, and for how long."""
+    """Which cells are measured, on which variants, for how long, and when to stop."""
 
     name: Name
     title: str
@@ -144,17 +180,71 @@ class Board(Record):
     engine: Name
     seed: Annotated[int, Field(ge=0)]
     blocks: PositiveInt
+    """The least number of blocks: every variant and every cell is in each of these."""
+    most_blocks: PositiveInt | None = None
+    """Up to so many blocks for the variants that need them; ``None`` for no more than the least."""
+    half_width: PositiveFloat = 0.03
+    """The wanted half-width of the 95 % interval of the throughput, relative."""
+    budget_s: PositiveFloat | None = None
+    """No block beyond the least is begun once measuring has taken so long."""
     warm_up_s: PositiveFloat
     slice_s: PositiveFloat
     contestants: Annotated[tuple[str, ...], Field(min_length=1)] = ("*",)
     runtimes: tuple[Name, ...] = ()
     settings: Settings = Settings()
     golden_images: PositiveInt | None = None
+    quiet: bool = True
+    """Whether a trial on a busy machine is invalid; otherwise it is only said."""
+    a_a: tuple[str, ...] = ()
+    """Contestants whose variants enter twice, so that the difference found is the noise floor."""
+    caching: bool = False
+    """Whether one image repeated is compared with many, which finds servers that cache answers."""
+    ceiling: bool = False
+    """Whether decoding and inference are also measured in a loop, without a server."""
+    core_hour_usd: PositiveFloat | None = None
+    """The price of one core for an hour, for predictions per dollar."""
+    slo: Slo | None = None
+    """Where it is given, the highest rate that meets it is searched for each variant."""
     cells: Annotated[tuple[CellGroup, ...], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.most_blocks is not None and self.most_blocks < self.blocks:
+            raise ValueError("most_blocks must not be less than blocks")
+        if self.slo is not None and self.slo_start() is None:
+            raise ValueError(
+                f"slo needs a cell of workload '{self.slo.workload}' with connections: "
+                "the search begins from its throughput"
+            )
+        if self.caching and self.caching_base() is None:
+            raise ValueError("caching needs a cell of an upload with connections")
+        return self
 
     def all_cells(self) -> list[Cell]:
         """The cells of every group in the order of the board, each once."""
         return list(dict.fromkeys(cell for group in self.cells for cell in group.cells()))
+
+    def slo_start(self) -> Cell | None:
+        """The closed loop whose throughput the search for the capacity begins from."""
+        if self.slo is None:
+            return None
+        return self._busiest({self.slo.workload})
+
+    def caching_base(self) -> Cell | None:
+        """The closed loop that is repeated with images that are alike, and with one alone."""
+        return self._busiest({"multipart"}) or self._busiest({"raw"})
+
+    def _busiest(self, workloads: set[Workload]) -> Cell | None:
+        """The closed loop of full answers with the most connections but one engine thread."""
+        found = [
+            cell
+            for cell in self.all_cells()
+            if cell.workload in workloads
+            and cell.stage == "full"
+            and isinstance(cell.load, Closed)
+            and cell.load.engine_threads == 1
+        ]
+        return max(found, key=lambda cell: cell.load.connections, default=None)
 
 
 class Exclusion(Record):
@@ -172,10 +262,18 @@ class Trial(Record):
     block: int
     variant: Variant
     cell: Cell
+    purpose: Purpose = "figure"
+    step: str = ""
+    """Of the search for the capacity: what this rate is tried for."""
+    attempt: PositiveInt = 1
+    """2 where the first one was invalid and it was measured once more."""
+    duration_s: PositiveFloat | None = None
+    """Of the slice; ``None`` for the board's."""
 
 
 _VARIANT = re.compile(
-    r"^(?P<contestant>[^@+,]+)@(?P<server>[^@+,]+)\+(?P<runtime>[^@+,]+)(?P<settings>(,\w+=\d+)*)$"
+    r"^(?P<contestant>[^@+,#]+)@(?P<server>[^@+,#]+)\+(?P<runtime>[^@+,#]+)"
+    r"(?P<settings>(,\w+=\d+)*)(#(?P<copy>\d+))?$"
 )
 
 
@@ -194,4 +292,5 @@ def parse_variant(text: str) -> Variant | None:
         server=match["server"],
         runtime=match["runtime"],
         settings=Settings(**{name: int(value) for name, value in pairs}),
+        copy_number=int(match["copy"] or 1),
     )

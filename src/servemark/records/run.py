@@ -37,6 +37,10 @@ class Entrant(Record):
     division: Division
     digest: str
     versions: dict[str, str] = {}
+    installed_bytes: int | None = None
+    """Disk use of its environment: what the language's build has put there for it."""
+    lines_of_code: int | None = None
+    """Of its own source: the routes, without what the contestants of its language share."""
     limits: dict[str, str] = {}
 
 

@@ -9,10 +9,11 @@ from servemark.verify.lifecycle import (
     judge_bad_start,
     judge_stop,
 )
-from servemark.verify.subject import Subject, Wrong, read_prediction
+from servemark.verify.subject import STAGE_PROBABILITY, Subject, Wrong, read_prediction
 from servemark.verify.wire import Connection, NoAnswer, ask
 
 __all__ = [
+    "STAGE_PROBABILITY",
     "STOP_TIMEOUT_S",
     "Connection",
     "NoAnswer",

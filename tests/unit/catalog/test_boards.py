@@ -23,9 +23,12 @@ def test_the_seed_board_repeats_the_original_loads(root: Path) -> None:
     assert board.slice_s == 10
 
 
-def test_the_default_board_has_uploads_at_three_loads(root: Path) -> None:
-    cells = {cell.id for cell in load_board(root / "boards", "default").all_cells()}
-    assert cells == {"get/c16", "raw/c16", "multipart/c1", "multipart/c16", "multipart/c64"}
+def test_the_default_board_has_every_workload_and_an_objective(root: Path) -> None:
+    board = load_board(root / "boards", "default")
+    assert {cell.id for cell in board.all_cells()} == {"get/c16", "raw/c16", "multipart/c16"}
+    assert board.slo is not None
+    assert board.slo_start() is not None
+    assert board.quiet
 
 
 def test_an_unknown_board_gets_a_suggestion(root: Path) -> None:

@@ -87,7 +87,7 @@ def test_names_may_be_whole_short_or_globs(root: Path) -> None:
         return [c.name for c in select_contestants(contestants, patterns)]
 
     assert names("python/flask") == names("flask") == ["python/flask"]
-    assert names("go/*", "express") == ["go/net-http", "node/express"]
+    assert names("r/plumb*", "express") == ["node/express", "r/plumber"]
 
 
 def test_a_wrong_name_gets_a_suggestion(root: Path) -> None:
@@ -99,25 +99,24 @@ def test_a_wrong_name_gets_a_suggestion(root: Path) -> None:
 def test_servers_are_crossed_with_the_wanted_runtimes_or_the_first(root: Path) -> None:
     contestants = load_contestants(root / "contestants")
     falcon = contestants["python/falcon"].variants(["onnxruntime"], Settings())
-    assert [v.id for v in falcon] == [
-        "python/falcon@gunicorn+onnxruntime",
-        "python/falcon@uvicorn+onnxruntime",
-    ]
+    servers = contestants["python/falcon"].manifest.servers
+    assert [v.id for v in falcon] == [f"python/falcon@{name}+onnxruntime" for name in servers]
     plumber = contestants["r/plumber"].variants(["onnxruntime"], Settings(workers=2))
     assert [v.id for v in plumber] == ["r/plumber@builtin+base-r,workers=2"]
 
 
 def test_the_field_has_every_server_that_it_began_with(root: Path) -> None:
     contestants = load_contestants(root / "contestants")
-    servers = {name: list(c.manifest.servers) for name, c in contestants.items()}
-    assert servers == servers | {
-        "python/aiohttp": ["builtin", "gunicorn"],
-        "python/sanic": ["builtin"],
-        "python/tornado": ["builtin"],
-        "python/flask": ["gunicorn"],
-        "python/falcon": ["gunicorn", "uvicorn"],
-        "python/werkzeug": ["builtin", "gunicorn"],
-        "go/net-http": ["builtin"],
-        "node/express": ["builtin"],
-        "r/plumber": ["builtin"],
+    servers = {name: set(c.manifest.servers) for name, c in contestants.items()}
+    began_with = {
+        "python/aiohttp": {"builtin", "gunicorn"},
+        "python/sanic": {"builtin"},
+        "python/tornado": {"builtin"},
+        "python/flask": {"gunicorn"},
+        "python/falcon": {"gunicorn", "uvicorn"},
+        "python/werkzeug": {"builtin", "gunicorn"},
+        "go/net-http": {"builtin"},
+        "node/express": {"builtin"},
+        "r/plumber": {"builtin"},
     }
+    assert [name for name, wanted in began_with.items() if not wanted <= servers[name]] == []
