@@ -67,8 +67,9 @@ class ToyProject:
             contestant.mkdir()
             (contestant / "contestant.toml").write_text(CONTESTANT_TOML.format(mode=mode))
 
-    def board(self, name: str = "toys", **changes: object) -> None:
-        """A board on the fake engine, as short as can be; ``changes`` are TOML values."""
+    def board(self, name: str = "toys", tables: str = "", **changes: object) -> None:
+        """A board on the fake engine, as short as can be; ``changes`` are TOML values, ``tables``
+        what follows them."""
         lines: dict[str, object] = {
             "title": '"Toys"',
             "engine": '"fake"',
@@ -77,11 +78,12 @@ class ToyProject:
             "warm_up_s": 0.1,
             "slice_s": 0.2,
             "golden_images": 8,
+            "quiet": "false",
             **changes,
         }
         text = "\n".join(f"{key} = {value}" for key, value in lines.items())
         cells = '[[cells]]\nworkloads = ["get", "multipart"]\nconnections = [2]\n'
-        (self.folder / "boards" / f"{name}.toml").write_text(f"{text}\n\n{cells}")
+        (self.folder / "boards" / f"{name}.toml").write_text(f"{text}\n\n{tables or cells}")
 
     def launch(self, mode: str, log: Path) -> Launch:
         """How one of its contestants is started."""

@@ -21,7 +21,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-MODES = ("good", "wrong", "hangs", "exits", "dies", "slow", "stubborn", "litters", "chatty")
+MODES = (
+    *("good", "wrong", "hangs", "exits", "dies", "slow", "stubborn", "litters", "chatty"),
+    *("forks", "closes", "caches"),
+)
+
+ENOUGH_TO_VERIFY = 40
+"""Some modes break the contract only after so many answers, and are good when verified."""
 
 
 class Rejected(Exception):  # noqa: N818
@@ -41,6 +47,7 @@ class Predictor:
     """Dense layers with numpy, decoding with Pillow."""
 
     def __init__(self) -> None:
+        self.known: dict[bytes, bytes] = {}
         self.stage = os.environ.get("STAGE", "full")
         if self.stage not in ("full", "decode", "receive"):
             refuse_start(f"STAGE {self.stage} is not known")
@@ -65,6 +72,8 @@ class Predictor:
         return np.frombuffer(path.read_bytes(), dtype="<f4")
 
     def answer(self, content: bytes) -> bytes:
+        if content in self.known:
+            return self.known[content]
         digit, probability = self._predict(content)
         return json.dumps({"data": {"digit": digit, "probability": probability}}).encode()
 
@@ -105,6 +114,7 @@ class Handler(BaseHTTPRequestHandler):
     predictor: Predictor
     mode: str
     served = 0
+    slow_part = threading.Lock()
 
     def log_message(self, format: str, *args: object) -> None:
         pass
@@ -169,11 +179,16 @@ class Handler(BaseHTTPRequestHandler):
             self._fail(error.status, str(error))
             return
         Handler.served += 1
+        if self.mode == "caches" and content not in self.predictor.known:
+            with self.slow_part:
+                time.sleep(0.01)
+            # As large as a cache of answers for users' own images would be: never all of them.
+            self.predictor.known = {content: body}
         if self.mode == "wrong":
             body = b'{"data": {"digit": 7, "probability": 0.987654321}}'
         if self.mode == "slow":
             time.sleep(0.05)
-        if self.mode == "dies" and Handler.served > 40:
+        if self.mode == "dies" and Handler.served > ENOUGH_TO_VERIFY:
             sys.stderr.write("out of luck\n")
             sys.stderr.flush()
             os.kill(os.getpid(), signal.SIGSEGV)
@@ -186,6 +201,7 @@ class Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))
+        self.close_connection |= self.mode == "closes" and Handler.served > ENOUGH_TO_VERIFY
         if self.close_connection:
             self.send_header("Connection", "close")
         self.end_headers()
@@ -208,6 +224,17 @@ def form_file(content_type: str, body: bytes) -> bytes:
 class Server(ThreadingHTTPServer):
     daemon_threads = False
     block_on_close = True
+
+
+def share_with_children(server: Server) -> None:
+    """Two more processes accept connections, whatever WORKERS says; they end with the first."""
+    parent = os.getpid()
+    for _ in range(2):
+        if os.fork() == 0:
+            threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+            while os.getppid() == parent:
+                time.sleep(0.05)
+            os._exit(0)
 
 
 def main() -> None:
@@ -234,6 +261,8 @@ def main() -> None:
     else:
         stop = threading.Thread(target=server.shutdown)
         signal.signal(signal.SIGTERM, lambda *_: stop.start())
+    if mode == "forks":
+        share_with_children(server)
     server.serve_forever(poll_interval=0.05)
     server.server_close()
 

@@ -11,6 +11,7 @@ import typer
 
 from servemark import __version__
 from servemark.cli.calibrating import calibrate_engine
+from servemark.cli.comparing import compare_command
 from servemark.cli.console import talk
 from servemark.cli.listing import prepare_contestants, show_contestants
 from servemark.cli.project import Project, find_project
@@ -191,6 +192,9 @@ def calibrate(
     """Hold the load engine against a server whose times are known, beside other generators."""
     command = shlex.join(["servemark", *sys.argv[1:]])
     calibrate_engine(_project(context), quick, former, as_json, output, plot, command)
+
+
+app.command("compare")(compare_command)
 
 
 def main() -> None:

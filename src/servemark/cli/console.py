@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Self
 
@@ -11,22 +11,23 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import (
     BarColumn,
-    MofNCompleteColumn,
     Progress,
     SpinnerColumn,
     TaskID,
     TextColumn,
     TimeElapsedColumn,
-    TimeRemainingColumn,
 )
 
+from servemark.plan import Outlook
 from servemark.prepare import Environment, Prepared
-from servemark.records import Trial, TrialResult, Variant, Verification
-from servemark.stats import METRICS
-from servemark.units import format_rate
+from servemark.records import LoadResult, Trial, TrialResult, Variant, Verification
+from servemark.stats import METRICS, summarise
+from servemark.units import NS_PER_S, format_rate, spell_duration
 
 talk = Console(stderr=True, highlight=False)
 results = Console(highlight=False)
+PER_MILLE = 1000
+"""Total of a bar that shows a share of the time, and not steps."""
 
 
 class Stages:
@@ -38,10 +39,9 @@ class Stages:
             SpinnerColumn(),
             TextColumn("{task.description}"),
             BarColumn(bar_width=24),
-            MofNCompleteColumn(),
+            TextColumn("{task.fields[count]}"),
             TimeElapsedColumn(),
-            TextColumn("left"),
-            TimeRemainingColumn(),
+            TextColumn("{task.fields[rest]}"),
             console=talk,
             disable=not self._live,
         )
@@ -60,15 +60,29 @@ class Stages:
         if self._task is not None:
             self._progress.remove_task(self._task)
         self._title = title
-        self._task = self._progress.add_task(title, total=total)
+        self._task = self._progress.add_task(title, total=total, count="", rest="")
         if not self._live:
-            talk.print(f"{title}: {total}")
+            talk.print(title if total == PER_MILLE else f"{title}: {total}")
 
     def now(self, what: str, done: int, total: int) -> None:
         """What is being done at this moment."""
         if self._task is not None:
             description = f"{self._title} [bold]{escape(what)}[/bold]"
-            self._progress.update(self._task, description=description, completed=done, total=total)
+            self._progress.update(
+                self._task,
+                description=description,
+                completed=done,
+                total=total,
+                count="" if total == PER_MILLE else f"{done}/{total}",
+            )
+
+    def left(self, seconds: float, most_s: float) -> None:
+        """How long the rest takes, and at most."""
+        said = f"about {spell_duration(seconds)} left"
+        if most_s > 1.2 * seconds:
+            said += f", at most {spell_duration(most_s)}"
+        if self._task is not None:
+            self._progress.update(self._task, rest=said)
 
     def step(self) -> None:
         """One step is done."""
@@ -142,21 +156,53 @@ class RunTalk:
         if verification.log_tail:
             self._stages.say(indented(verification.log_tail))
 
-    def measuring(self, trial: Trial, number: int, count: int) -> None:
-        self._enter("Measuring", count)
+    def measuring_ceiling(self, name: str, block: int) -> None:
+        self._stages.say(f"  block {block + 1} {escape(name)}: the loop without a server")
+
+    def measuring(self, trial: Trial, history: Sequence[TrialResult], outlook: Outlook) -> None:
+        self._enter("Measuring", PER_MILLE)
+        spent_s = sum(result.elapsed_ns for result in history) / NS_PER_S
+        share = spent_s / (spent_s + outlook.seconds) if spent_s + outlook.seconds else 0.0
         what = f"block {trial.block + 1}, {trial.variant.id}, {trial.cell.id}"
-        self._stages.now(what, number, count)
+        if trial.step:
+            what += f" ({trial.step})"
+        known = self._known_so_far(trial, history)
+        self._stages.now(f"{what}{known}", round(PER_MILLE * share), PER_MILLE)
+        self._stages.left(outlook.seconds, outlook.most_s)
+
+    def _known_so_far(self, trial: Trial, history: Sequence[TrialResult]) -> str:
+        """The throughput of that variant and cell over the blocks before, with its interval."""
+        before = [
+            result
+            for result in history
+            if result.trial.variant == trial.variant and result.trial.cell == trial.cell
+        ]
+        found = summarise(before, "throughput_per_s")
+        if found is None or trial.purpose != "figure":
+            return ""
+        if found.blocks < 2:
+            return f" · so far {format_rate(found.centre)}/s"
+        return f" · so far {format_rate(found.centre)}/s ± {found.half_width:.1%}"
 
     def measured(self, result: TrialResult) -> None:
-        self._stages.step()
         trial = result.trial
         name = f"{trial.variant.id} {trial.cell.id}"
         if not result.verdict.valid:
             fault = result.verdict.faults[0]
-            self._stages.say(f"  [red]invalid[/red] {escape(name)}: {escape(fault.reason)}")
+            again = ", measured once more" if trial.attempt == 1 else ""
+            self._stages.say(f"  [red]invalid[/red] {escape(name)}: {escape(fault.reason)}{again}")
+        elif trial.purpose == "capacity" and result.load is not None and not talk.is_terminal:
+            self._stages.say(f"  block {trial.block + 1} {escape(name)}: {_in_time(result.load)}")
         elif not talk.is_terminal:
             rate = format_rate(METRICS["throughput_per_s"].of(result))
             self._stages.say(f"  block {trial.block + 1} {escape(name)}: {rate}/s")
+
+
+def _in_time(load: LoadResult) -> str:
+    seen = load.objective
+    if seen is None or seen.requests == 0:
+        return "nothing was due"
+    return f"{1 - seen.over / seen.requests:.1%} of {seen.requests:,} in time"
 
 
 @contextmanager

@@ -24,7 +24,7 @@ from servemark.cli.selection import (
 )
 from servemark.engines import LoadEngine
 from servemark.errors import PrepareError, ServemarkError, UsageError
-from servemark.prepare import Toolbox, environment_of
+from servemark.prepare import Toolbox, environment_of, installed_bytes, lines_of_code
 from servemark.records import Board, Cores, Entrant, RunHeader, Variant
 from servemark.run import run_board, this_machine
 from servemark.run.verification import pick_images
@@ -158,6 +158,8 @@ def _entrant(project: Project, field: Field, variant: Variant, toolbox: Toolbox)
         division=contestant.manifest.division,
         digest=environment.digest(tools),
         versions=environment.versions(),
+        installed_bytes=installed_bytes(environment.folder),
+        lines_of_code=lines_of_code(contestant.folder),
         limits=contestant.server(variant.server).limits,
     )
 

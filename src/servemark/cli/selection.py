@@ -55,10 +55,13 @@ def choose(
 
     Raises ``UsageError`` where a name fits nothing.
     """
-    entered = select_contestants(contestants, board.contestants)
+    entered = select_contestants(
+        contestants, [each.partition("@")[0] for each in board.contestants]
+    )
     variants, excluded = cross(board, entered, model)
+    variants = _of_those_servers(board, variants)
     if not only:
-        return Field(contestants, tuple(variants), tuple(excluded))
+        return Field(contestants, _with_twins(board, variants), tuple(excluded))
     names = [name for name in only if "@" not in name]
     patterns = [name for name in only if "@" in name]
     chosen = {contestant.name for contestant in select_contestants(contestants, names)}
@@ -74,7 +77,42 @@ def choose(
     kept = tuple(variant for variant in variants if wanted(variant))
     if not kept:
         raise UsageError(f"The board '{board.name}' has none of {', '.join(only)}.")
-    return Field(contestants, kept, tuple(excluded))
+    return Field(contestants, _with_twins(board, kept), tuple(excluded))
+
+
+def _of_those_servers(board: Board, variants: Sequence[Variant]) -> list[Variant]:
+    """The variants that the board names: ``python/falcon`` with every server that it has, or with
+    one alone as ``python/falcon@uvicorn``. Raises ``UsageError`` for a server that there is not."""
+    kept = set()
+    for entry in board.contestants:
+        name, _, server = entry.partition("@")
+        matched = [
+            variant.id
+            for variant in variants
+            if fnmatch.fnmatchcase(variant.server, server or "*")
+            and any(
+                fnmatch.fnmatchcase(text, name)
+                for text in (variant.contestant, variant.contestant.partition("/")[2])
+            )
+        ]
+        if server and not matched:
+            there = sorted({v.server for v in variants if fnmatch.fnmatchcase(v.contestant, name)})
+            raise UsageError(f"The board names '{entry}', but {name} has {', '.join(there)}.")
+        kept |= set(matched)
+    return [variant for variant in variants if variant.id in kept]
+
+
+def _with_twins(board: Board, variants: Sequence[Variant]) -> tuple[Variant, ...]:
+    """The variants, and once more each whose contestant or id the board names for an A/A pair."""
+
+    def is_paired(variant: Variant) -> bool:
+        return any(
+            fnmatch.fnmatchcase(name, pattern)
+            for name in (variant.contestant, variant.id)
+            for pattern in board.a_a
+        )
+
+    return (*variants, *(variant.twin() for variant in variants if is_paired(variant)))
 
 
 def prepared_field(

@@ -1,5 +1,6 @@
 """Start a variant, wait until it is ready, measure its process tree, stop it."""
 
+from servemark.launch.ceiling import measure_ceiling
 from servemark.launch.cores import available_cores, pinned, split_cores
 from servemark.launch.server import (
     Launch,
@@ -9,19 +10,29 @@ from servemark.launch.server import (
     is_healthy,
     server_environment,
 )
-from servemark.launch.usage import machine_ticks, tree_below, tree_use, use_between
+from servemark.launch.usage import (
+    Moment,
+    circumstances,
+    this_moment,
+    tree_below,
+    tree_use,
+    use_between,
+)
 
 __all__ = [
     "Launch",
+    "Moment",
     "Server",
     "available_cores",
+    "circumstances",
     "describe_exit",
     "free_port",
     "is_healthy",
-    "machine_ticks",
+    "measure_ceiling",
     "pinned",
     "server_environment",
     "split_cores",
+    "this_moment",
     "tree_below",
     "tree_use",
     "use_between",

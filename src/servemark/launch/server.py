@@ -45,8 +45,17 @@ class Launch:
 
     def command(self, endpoint: Endpoint) -> Command:
         """The command line, folder and environment of the contract for this variant."""
+        server = self.contestant.server(self.variant.server)
+        app = self.contestant.manifest.apps.get(server.interface or "", "")
+        at = {"host": endpoint.host, "port": str(endpoint.port)}
+        return self.command_of(server.command, endpoint, app=app, **at)
+
+    def command_of(self, template: str, endpoint: Endpoint, **more: str) -> Command:
+        """A command of the language's manifest, run as its servers are.
+
+        ``more`` are the placeholders that only this kind of command has.
+        """
         contestant, settings = self.contestant, self.variant.settings
-        server = contestant.server(self.variant.server)
         start = contestant.language.manifest.start
         values = {
             "env": str(self.environment_folder),
@@ -69,10 +78,8 @@ class Launch:
         }
         own = {name: text.format(**values) for name, text in start.environment.items()}
         given = {name: value for name, value in contract.items() if value is not None}
-        app = contestant.manifest.apps.get(server.interface or "", "")
-        values |= {"host": endpoint.host, "port": str(endpoint.port), "app": app}
         return Command(
-            argv=[part.format(**values) for part in shlex.split(server.command)],
+            argv=[part.format(**values, **more) for part in shlex.split(template)],
             folder=contestant.folder / start.folder.format(**values),
             environment={**self.base_environment, **own, **given},
             log=self.log,

@@ -1,5 +1,6 @@
 """Toolchains, environments and builds."""
 
+from servemark.prepare.cost import installed_bytes, lines_of_code
 from servemark.prepare.environments import (
     Environment,
     Prepared,
@@ -16,5 +17,7 @@ __all__ = [
     "Toolbox",
     "environment_of",
     "inspect",
+    "installed_bytes",
+    "lines_of_code",
     "prepare_all",
 ]

@@ -9,13 +9,25 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 
+import numpy as np
+
 from servemark.engines import Assignment, Loaded
 from servemark.errors import LaunchError
-from servemark.launch import Server, describe_exit, machine_ticks, pinned, use_between
-from servemark.plan import Plan, given_up, schedule_of
+from servemark.launch import (
+    Server,
+    circumstances,
+    describe_exit,
+    measure_ceiling,
+    pinned,
+    this_moment,
+    use_between,
+)
+from servemark.plan import Plan, schedule_of
 from servemark.records import (
     Board,
-    Cell,
+    CeilingResult,
+    Circumstances,
+    Corpus,
     LoadResult,
     ServerUse,
     StartUp,
@@ -26,10 +38,11 @@ from servemark.records import (
 from servemark.run.verification import make_subject, verify_running
 from servemark.run.workbench import Listener, Workbench, log_name
 from servemark.samples import Samples
-from servemark.stats import complete, judge
+from servemark.stats import Declared, complete, judge
 from servemark.store import RunFolder
 from servemark.units import seconds_to_ns
 from servemark.verify import (
+    STAGE_PROBABILITY,
     NoAnswer,
     Wrong,
     ask,
@@ -37,6 +50,9 @@ from servemark.verify import (
     fault_of,
     read_prediction,
 )
+
+KEEP_ALIVE = "keep-alive"
+"""The limit that says that a server closes its connections."""
 
 
 def run_board(bench: Workbench, folder: RunFolder, listener: Listener) -> None:
@@ -49,12 +65,54 @@ def run_board(bench: Workbench, folder: RunFolder, listener: Listener) -> None:
         history = folder.trials()
         with Visitor(bench, folder, header.board, _starts(history)) as visitor:
             while (trial := plan.next(history)) is not None:
-                left = _count_left(plan, history)
-                listener.measuring(trial, len(history), len(history) + left)
+                if header.board.ceiling and trial.block < header.board.blocks:
+                    _measure_ceilings(bench, folder, passed, trial.block, listener)
+                listener.measuring(trial, history, plan.outlook(history))
                 result = visitor.measure(trial)
                 folder.append_trial(result)
                 history.append(result)
                 listener.measured(result)
+
+
+def _measure_ceilings(
+    bench: Workbench,
+    folder: RunFolder,
+    variants: tuple[Variant, ...],
+    block: int,
+    listener: Listener,
+) -> None:
+    """Once in each block for each language, runtime and number of threads that takes part.
+
+    A ceiling that cannot be measured is on the disk with its reason, and is not tried again in
+    that block.
+    """
+    done = {each.key for each in folder.ceilings() if each.block == block}
+    for variant in variants:
+        contestant = bench.contestants[variant.contestant]
+        language = contestant.language.name
+        own = variant.server if contestant.server(variant.server).ceiling is not None else None
+        key = (language, variant.runtime, variant.settings.threads, own)
+        if key in done or contestant.ceiling(variant.server) is None:
+            continue
+        done.add(key)
+        name = "-".join(part for part in (language, own, variant.runtime) if part)
+        listener.measuring_ceiling(name, block)
+        found = failure = None
+        try:
+            found = measure_ceiling(bench.launch(variant, folder.logs / f"ceiling-{name}.log"))
+        except LaunchError as error:
+            failure = str(error)
+        folder.append_ceiling(
+            CeilingResult(
+                block=block,
+                language=language,
+                runtime=variant.runtime,
+                threads=variant.settings.threads,
+                server=own,
+                ceiling=found,
+                failure=failure,
+            )
+        )
 
 
 def _verify_all(
@@ -64,26 +122,22 @@ def _verify_all(
     variants: list[Variant],
     listener: Listener,
 ) -> tuple[Variant, ...]:
-    """The variants that pass, in their order; those verified before are not verified again."""
+    """The variants that pass, in their order; those verified before are not verified again, and the
+    second of an A/A pair is what the first is."""
     known = {each.variant.id: each for each in folder.verifications()}
-    for number, variant in enumerate(variants):
+    originals = [variant for variant in variants if variant.copy_number == 1]
+    for number, variant in enumerate(originals):
         if variant.id not in known:
-            listener.verifying(variant, number, len(variants))
+            listener.verifying(variant, number, len(originals))
             found = verify_running(bench, variant, folder.logs, board.golden_images)
             folder.append_verification(found)
             known[variant.id] = found
             listener.verified(found)
-    return tuple(variant for variant in variants if known[variant.id].passed)
+    return tuple(variant for variant in variants if known[variant.original().id].passed)
 
 
 def _starts(history: list[TrialResult]) -> int:
     return max((result.start for result in history), default=0)
-
-
-def _count_left(plan: Plan, history: list[TrialResult]) -> int:
-    done = {result.trial.number for result in history}
-    lost = given_up(history)
-    return sum(trial.number not in done and trial.variant.id not in lost for trial in plan.trials())
 
 
 class Visitor:
@@ -95,6 +149,7 @@ class Visitor:
         self._board = board
         self._starts = starts
         self._pictures = bench.model.pictures()
+        self._corpora: dict[Corpus, list[int]] = {}
         self._server: Server | None = None
         self._visit: tuple[int, str, str] | None = None
         self._start_up: StartUp | None = None
@@ -110,13 +165,17 @@ class Visitor:
     def measure(self, trial: Trial) -> TrialResult:
         """One trial. A server that does not start, or dies, becomes a result that says so."""
         started_utc = datetime.now(UTC).isoformat(timespec="milliseconds")
-        load = use = steal = failure = tail = kept = None
+        began_ns = time.monotonic_ns()
+        load = use = failure = tail = kept = None
+        seen = Circumstances()
         try:
-            server = self._visited(trial)
-            found, use, steal = self._slice(server, trial)
+            server, fresh = self._visited(trial)
+            if fresh or trial.purpose == "figure":
+                self._load(server, trial, self._board.warm_up_s, "warm-up")
+            found, use, seen = self._slice(server, trial)
             load, samples = found.result, found.samples
             if samples is not None:
-                load, samples = self._checked(trial.cell, load, samples)
+                load, samples = self._checked(trial, load, samples)
                 kept = self._folder.keep_samples(trial, samples)
             ended = server.exited()
             if ended is not None:
@@ -135,18 +194,39 @@ class Visitor:
             load=load,
             server=use,
             start_up=self._start_up,
-            steal_share=steal,
+            circumstances=seen,
+            elapsed_ns=time.monotonic_ns() - began_ns,
             failure=failure,
             log_tail=tail,
             samples=kept,
-            verdict=judge(trial.cell, load, steal, failure),
+            verdict=judge(
+                trial.cell,
+                load,
+                use,
+                seen,
+                self._declared(trial),
+                failure,
+                insists_on_quiet=self._board.quiet,
+                searching=trial.purpose == "capacity",
+            ),
         )
 
-    def _visited(self, trial: Trial) -> Server:
-        """The server of the trial's visit, freshly started where it does not run yet."""
+    def _declared(self, trial: Trial) -> Declared:
+        variant = trial.variant
+        entry = self._bench.contestants[variant.contestant].server(variant.server)
+        return Declared(
+            workers=variant.settings.workers,
+            threads=variant.settings.threads,
+            parallel=entry.parallel,
+            helpers=entry.helpers,
+            keeps_connections=KEEP_ALIVE not in entry.limits,
+        )
+
+    def _visited(self, trial: Trial) -> tuple[Server, bool]:
+        """The server of the trial's visit, and whether it was freshly started for this trial."""
         visit = (trial.block, trial.variant.id, trial.cell.stage)
         if self._server is not None and self._visit == visit:
-            return self._server
+            return self._server, False
         self._close()
         self._starts += 1
         self._visit = visit
@@ -157,7 +237,7 @@ class Visitor:
         self._first_answer(server)
         answered_ns = time.monotonic_ns() - server.spawned_ns
         self._start_up = StartUp(ready_ns=ready_ns, first_answer_ns=answered_ns)
-        return server
+        return server, True
 
     def _first_answer(self, server: Server) -> None:
         """One upload that must be answered rightly before load is put on."""
@@ -167,40 +247,50 @@ class Visitor:
         headers = {"Content-Type": picture.media_type}
         try:
             answer = ask(server.endpoint, "POST", "/", headers, picture.content)
-            fault = fault_of(subject, image, *read_prediction(subject, answer))
+            digit, probability = read_prediction(subject, answer)
+            if server.launch.stage == "full":
+                fault = fault_of(subject, image, digit, probability)
+            elif probability != STAGE_PROBABILITY:
+                fault = f"stage {server.launch.stage} answered probability {probability}"
+            else:
+                fault = None
         except (NoAnswer, Wrong) as finding:
             fault = str(finding)
         if fault is not None:
             raise LaunchError(f"its first prediction was wrong: {fault}")
 
     def _checked(
-        self, cell: Cell, load: LoadResult, samples: Samples
+        self, trial: Trial, load: LoadResult, samples: Samples
     ) -> tuple[LoadResult, Samples]:
         """The result and samples once every answer was held against the golden one."""
+        cell = trial.cell
+        chosen = np.array(self._corpus(cell.corpus), dtype=np.uint32)
+        if cell.workload in ("multipart", "raw"):
+            samples = replace(samples, request=chosen[samples.request])
         right = check_answers(self._bench.model, cell.workload, cell.stage, samples)
         checked = replace(samples, right=right)
-        return complete(load, checked), checked
+        slo = self._board.slo if trial.purpose == "capacity" else None
+        return complete(load, checked, cell, slo), checked
 
-    def _slice(self, server: Server, trial: Trial) -> tuple[Loaded, ServerUse, float | None]:
-        """Warm up, then measure: what the engine saw, what the server used, the steal's share."""
-        self._load(server, trial, self._board.warm_up_s, "warm-up")
+    def _slice(self, server: Server, trial: Trial) -> tuple[Loaded, ServerUse, Circumstances]:
+        """What the engine saw, what the server used, and what the machine did beside."""
+        moment = this_moment()
         before = server.use()
-        ticks = machine_ticks()
-        load = self._load(server, trial, self._board.slice_s, "slice")
-        stolen, all_ticks = (new - old for new, old in zip(machine_ticks(), ticks, strict=True))
+        loaded = self._load(server, trial, trial.duration_s or self._board.slice_s, "slice")
         use = use_between(before, server.use())
-        return load, use, stolen / all_ticks if all_ticks else None
+        return loaded, use, circumstances(moment, this_moment())
 
     def _load(self, server: Server, trial: Trial, duration_s: float, phase: str) -> Loaded:
         """All variants get the same schedule for a cell in a block, so that they can be paired."""
+        chosen = self._corpus(trial.cell.corpus)
         seed = (self._board.seed, trial.block, phase)
         duration_ns = seconds_to_ns(duration_s)
         return self._bench.engine.run(
             Assignment(
                 endpoint=server.endpoint,
                 cell=trial.cell,
-                pictures=self._pictures,
-                schedule=schedule_of(trial.cell, duration_ns, len(self._pictures), *seed),
+                pictures=[self._pictures[index] for index in chosen],
+                schedule=schedule_of(trial.cell, duration_ns, len(chosen), *seed),
                 duration_s=duration_s,
                 cores=self._bench.cores.engine,
                 scratch=Path(self._scratch.name),
@@ -208,6 +298,11 @@ class Visitor:
                 shares_core=bool(set(self._bench.cores.engine) & set(self._bench.cores.server)),
             )
         )
+
+    def _corpus(self, which: Corpus) -> list[int]:
+        if which not in self._corpora:
+            self._corpora[which] = self._bench.model.corpus(which)
+        return self._corpora[which]
 
     def _close(self) -> None:
         if self._server is not None:

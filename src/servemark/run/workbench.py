@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -10,6 +10,7 @@ from typing import Protocol
 from servemark.catalog import Contestant, Model
 from servemark.engines import LoadEngine
 from servemark.launch import Launch
+from servemark.plan import Outlook
 from servemark.prepare import environment_of
 from servemark.records import Cores, Stage, Trial, TrialResult, Variant, Verification
 
@@ -57,8 +58,11 @@ class Listener(Protocol):
     def verified(self, verification: Verification) -> None:
         """A variant was verified."""
 
-    def measuring(self, trial: Trial, number: int, count: int) -> None:
-        """A trial is about to be measured."""
+    def measuring_ceiling(self, name: str, block: int) -> None:
+        """Decoding and inference without a server are about to be measured."""
+
+    def measuring(self, trial: Trial, history: Sequence[TrialResult], outlook: Outlook) -> None:
+        """A trial is about to be measured; what was before it, and how long the rest takes."""
 
     def measured(self, result: TrialResult) -> None:
         """A trial was measured and is on the disk."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,17 +14,33 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from servemark.errors import StoreError, UsageError
-from servemark.records import RunHeader, Trial, TrialResult, Verification
+from servemark.records import CeilingResult, RunHeader, Trial, TrialResult, Verification
 from servemark.samples import Samples
 from servemark.store.columns import read_samples, write_samples
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 HEADER = "run.json"
 TRIALS = "trials.jsonl"
 VERIFICATIONS = "verifications.jsonl"
+CEILINGS = "ceilings.jsonl"
 
-UPGRADES: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}
+Upgrade = Callable[[dict[str, Any]], dict[str, Any]]
+
+
+def _unchanged(content: dict[str, Any]) -> dict[str, Any]:
+    return content
+
+
+def _trial_1_to_2(content: dict[str, Any]) -> dict[str, Any]:
+    """Version 2 keeps the steal's share beside what else disturbed a trial."""
+    content["circumstances"] = {"steal_share": content.pop("steal_share", None)}
+    return content
+
+
+UPGRADES: dict[int, Upgrade] = {1: _unchanged}
 """How a header of an old schema version becomes one of the next version."""
+TRIAL_UPGRADES: dict[int, Upgrade] = {1: _trial_1_to_2}
+"""The same for each line of the trials."""
 
 R = TypeVar("R", bound=BaseModel)
 
@@ -43,6 +59,18 @@ class RunFolder:
     def header(self) -> RunHeader:
         """What was run, where and how. Raises ``StoreError``."""
         path = self.path / HEADER
+        content, version = self._raw_header()
+        while version < SCHEMA_VERSION:
+            content = UPGRADES[version](content)
+            version += 1
+        try:
+            return RunHeader.model_validate(content)
+        except ValidationError as error:
+            raise StoreError(f"{path} is damaged: {_first_fault(error)}.") from error
+
+    def _raw_header(self) -> tuple[dict[str, Any], int]:
+        """The header as it was written, and its schema version. Raises ``StoreError``."""
+        path = self.path / HEADER
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
             version = content["schema_version"]
@@ -53,21 +81,25 @@ class RunFolder:
                 f"{path} has schema version {version}, but this servemark knows up to "
                 f"{SCHEMA_VERSION}: use a newer servemark."
             )
-        while version < SCHEMA_VERSION:
-            content = UPGRADES[version](content)
-            version += 1
-        try:
-            return RunHeader.model_validate(content)
-        except ValidationError as error:
-            raise StoreError(f"{path} is damaged: {_first_fault(error)}.") from error
+        return content, version
 
     def trials(self) -> list[TrialResult]:
         """Every finished trial, in the order of measuring. A last line cut short is passed over."""
-        return self._read(TRIALS, TrialResult)
+        _, version = self._raw_header()
+        steps = [TRIAL_UPGRADES[each] for each in range(version, SCHEMA_VERSION)]
+        return self._read(TRIALS, TrialResult, steps)
 
     def verifications(self) -> list[Verification]:
         """Every finished verification."""
         return self._read(VERIFICATIONS, Verification)
+
+    def ceilings(self) -> list[CeilingResult]:
+        """Every measured ceiling, or why it could not be measured."""
+        return self._read(CEILINGS, CeilingResult)
+
+    def append_ceiling(self, result: CeilingResult) -> None:
+        """Write one ceiling and wait until it is on the disk."""
+        self._append(CEILINGS, result)
 
     def append_trial(self, result: TrialResult) -> None:
         """Write one trial and wait until it is on the disk."""
@@ -97,7 +129,7 @@ class RunFolder:
                 raise UsageError(f"Another servemark is working on {self.path}.") from None
             yield
 
-    def _read(self, name: str, kind: type[R]) -> list[R]:
+    def _read(self, name: str, kind: type[R], upgrades: Sequence[Upgrade] = ()) -> list[R]:
         path = self.path / name
         try:
             lines = path.read_bytes().split(b"\n")
@@ -108,9 +140,11 @@ class RunFolder:
         found: list[R] = []
         for number, line in enumerate(lines[:-1], start=1):
             try:
-                found.append(kind.model_validate_json(line))
+                found.append(_record(kind, line, upgrades))
             except ValidationError as error:
                 raise StoreError(f"{path}, line {number}: {_first_fault(error)}.") from error
+            except ValueError as error:
+                raise StoreError(f"{path}, line {number}: {error}.") from error
         return found
 
     def _append(self, name: str, record: BaseModel) -> None:
@@ -186,6 +220,15 @@ def _write_error(path: Path, error: OSError) -> StoreError:
         f"{path} cannot be written ({reason}): free some space or give another folder with --runs; "
         "what was measured before is kept, and --resume goes on."
     )
+
+
+def _record(kind: type[R], line: bytes, upgrades: Sequence[Upgrade]) -> R:
+    if not upgrades:
+        return kind.model_validate_json(line)
+    content = json.loads(line)
+    for upgrade in upgrades:
+        content = upgrade(content)
+    return kind.model_validate(content, strict=False)
 
 
 def _first_fault(error: ValidationError) -> str:

@@ -63,7 +63,8 @@ def test_a_slow_server_cannot_achieve_what_is_offered(toys: ToyProject) -> None:
     toys.add("slow")
     open_board(toys, '[[cells]]\nworkloads = ["raw"]\nrates_per_s = [4000]\n')
     toys.call("run", "toys", "--json")
-    (result,) = RunFolder(toys.runs()[0]).trials()
+    result, again = RunFolder(toys.runs()[0]).trials()
+    assert (result.trial.attempt, again.trial.attempt) == (1, 2)
     gates = {fault.gate.value for fault in result.verdict.faults}
     assert gates & {"offered = achieved", "answers", "schedule kept"}
     assert not result.verdict.valid
