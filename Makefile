@@ -2,11 +2,12 @@
 SERVEMARK = .venv/bin/servemark
 BOARD = default
 
-.PHONY: help setup run test check format lock
+.PHONY: help setup run test test-field check format lock
 
 help:
 	@echo "make run      measure every contestant (BOARD=quick for two minutes) and leave a report in runs/"
 	@echo "make test     every test, with real servers, builds and load"
+	@echo "make test-field   the same for every contestant of the wide field: builds them all"
 	@echo "make check    format, lint, types, layers and the fast tests"
 	@echo "make setup    only what servemark itself needs, in .venv"
 	@echo "make format   put the code into its form"
@@ -23,6 +24,10 @@ check: setup
 
 test: setup
 	@scripts/test
+
+test-field: setup
+	@.venv/bin/servemark prepare
+	@.venv/bin/python -m pytest -q -m field
 
 format: setup
 	.venv/bin/ruff check --fix --quiet

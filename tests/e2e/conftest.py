@@ -14,6 +14,23 @@ from servemark.launch import available_cores, split_cores
 from servemark.prepare import Prepared, environment_of, prepare_all
 from servemark.records import Variant
 from servemark.run import Workbench
+from tests.conftest import ROOT
+
+CORE = (
+    *("python/aiohttp", "python/falcon", "python/fastapi", "python/flask", "python/sanic"),
+    *("python/tornado", "python/werkzeug", "go/net-http", "node/express", "r/plumber"),
+)
+"""Contestants that every test run verifies. The others are the wide field (``make test-field``)."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks the tests of one contestant beyond the core as ``field``."""
+    everyone = load_contestants(ROOT / "contestants").keys()
+    for item in items:
+        parameters = getattr(getattr(item, "callspec", None), "params", {})
+        names = [getattr(value, "contestant", value) for value in parameters.values()]
+        if any(isinstance(name, str) and name in everyone - set(CORE) for name in names):
+            item.add_marker("field")
 
 
 @pytest.fixture(scope="session")

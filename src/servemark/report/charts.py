@@ -12,24 +12,29 @@ from servemark.report.drawing import (
     GET,
     Spec,
     Values,
+    draw_curves,
     draw_dumbbells,
     draw_multiples,
     draw_ranges,
+    draw_stacks,
     two_lines,
 )
-from servemark.report.findings import THROUGHPUT, Findings
-from servemark.report.model import Figure, ReportedCell
+from servemark.report.findings import STAGES, THROUGHPUT, Findings
+from servemark.report.model import Figure, ReportedCell, Tax
 from servemark.report.wording import (
     cell_title,
     count,
     factor,
+    interval_of,
     load_label,
-    median_of,
     number,
-    spread_of,
+    value_of,
     workload_name,
 )
+from servemark.units import NS_PER_MS, NS_PER_US
 
+WIDEST = 1.4
+"""A scale goes no further beyond the largest value than this."""
 _SCALES = {
     "ns": ((1e9, "s"), (1e6, "ms"), (1e3, "µs")),
     "bytes": ((1 << 30, "GiB"), (1 << 20, "MiB")),
@@ -57,7 +62,7 @@ def throughput_charts(findings: Findings) -> list[Chart]:
         Chart(
             id=f"throughput-{place}",
             title=f"Answers per second: {cell_title(cell)}",
-            note="Point: median of the blocks. Line: lowest to highest block. More is better.",
+            note="Point: mean of the blocks. Line: its 95 % interval. More is better.",
             alternative=_in_words(findings, cell.id, THROUGHPUT),
             spec=_ranges(
                 findings,
@@ -101,10 +106,10 @@ def upload_charts(findings: Findings) -> list[Chart]:
         if get is None or form is None or cost is None:
             continue
         shared = _who(findings, variant) | {"factor": factor(cost)}
-        spans.append(shared | {"from": form.median, "to": get.median,
-                               "end": max(get.median, form.median)})  # fmt: skip
+        spans.append(shared | {"from": form.value, "to": get.value,
+                               "end": max(get.value, form.value)})  # fmt: skip
         points += [
-            shared | {"way": way, "value": figure.median, "text": median_of(figure, "1/s")}
+            shared | {"way": way, "value": figure.value, "text": value_of(figure, "1/s")}
             for way, figure in ((FORM, form), (GET, get))
         ]
     if pair is None or not spans:
@@ -131,7 +136,7 @@ def load_charts(findings: Findings) -> list[Chart]:
     labels = [load_label(cell) for cell in cells]
     said = [
         f"{findings.names[variant]} "
-        + ", ".join(median_of(findings.figure(variant, cell.id), "1/s") for cell in cells)
+        + ", ".join(value_of(findings.figure(variant, cell.id), "1/s") for cell in cells)
         for variant in findings.order()
     ]
     return [
@@ -144,6 +149,107 @@ def load_charts(findings: Findings) -> list[Chart]:
             spec=draw_multiples(values, _order(findings), labels, _languages(findings)),
         )
     ]
+
+
+def capacity_charts(findings: Findings) -> list[Chart]:
+    """p99 of the response time against the offered rate: from light load to overload."""
+    slo = findings.report.slo
+    if slo is None:
+        return []
+    values: Values = []
+    order, said = [], []
+    for found in findings.report.capacities:
+        points = [point for point in found.curve if point.p99_ns is not None]
+        capacity = None if found.rate_per_s is None else found.rate_per_s.value
+        if not points:
+            continue
+        name = findings.names[found.variant]
+        order.append(name)
+        said.append(f"{name} {value_of(found.rate_per_s, '1/s')}")
+        for point in points:
+            rate, p99 = number(point.rate_per_s, "1/s"), number(point.p99_ns, "ns")
+            values.append(
+                _who(findings, found.variant)
+                | {
+                    "rate": point.rate_per_s,
+                    "p99": (point.p99_ns or 0) / NS_PER_MS,
+                    "capacity": capacity,
+                    "text": f"{rate}/s → {p99}",
+                }
+            )
+    if not values:
+        return []
+    bound = f"{slo.percentile:g} % within {slo.bound_ms:g} ms"
+    return [
+        Chart(
+            id="capacity-curves",
+            title="Response time (p99, ms) against the offered rate",
+            note=f"Dashed: {slo.bound_ms:g} ms. Vertical line: the capacity, the highest rate with "
+            f"{bound}. Both scales are logarithmic and the same for all.",
+            alternative=f"Highest rate with {bound}: {_few(said)}",
+            spec=draw_curves(values, order, _languages(findings), slo.bound_ms),
+        )
+    ]
+
+
+def tax_charts(findings: Findings) -> list[Chart]:
+    """CPU per answer, taken apart by the stages at which answering was cut short."""
+    charts = []
+    for place, cell in enumerate(dict.fromkeys(each.cell for each in findings.report.taxes)):
+        taxes = [
+            each
+            for each in findings.report.taxes
+            if each.cell == cell and len(each.cpu_ns) == len(STAGES)
+        ]
+        values: Values = []
+        for tax in sorted(taxes, key=lambda each: each.cpu_ns["full"].value):
+            values += _parts(findings, tax)
+        if not values:
+            continue
+        order = list(dict.fromkeys(value["name"] for value in values))
+        totals = {value["name"]: value["label"] for value in values if value["label"] is not None}
+        said = [f"{name} {total}" for name, total in totals.items()]
+        charts.append(
+            Chart(
+                id=f"tax-{place}",
+                title=f"Where the CPU time of an answer goes: {cell_title(findings.cell(cell))}",
+                note="Each part is what a stage costs beyond the one before it.",
+                alternative=f"CPU per answer: {_few(said)}",
+                spec=draw_stacks(values, order, list(PARTS.values())),
+            )
+        )
+    return charts
+
+
+PARTS = {
+    "null": "the request itself",
+    "receive": "receiving the image",
+    "decode": "decoding it",
+    "full": "inference and answer",
+}
+"""What each stage adds to the one before."""
+
+
+def _parts(findings: Findings, tax: Tax) -> Values:
+    values: Values = []
+    before = 0.0
+    total = tax.cpu_ns["full"]
+    for place, (stage, part) in enumerate(PARTS.items()):
+        added = max(tax.cpu_ns[stage].value - before, 0.0)
+        before = max(tax.cpu_ns[stage].value, before)
+        values.append(
+            {
+                "name": findings.names[tax.variant],
+                "variant": tax.variant,
+                "part": part,
+                "place": place,
+                "value": added / NS_PER_US,
+                "total": total.value / NS_PER_US,
+                "text": number(added, "ns"),
+                "label": value_of(total, "ns") if stage == "full" else None,
+            }
+        )
+    return values
 
 
 def _who(findings: Findings, variant: str) -> dict[str, Any]:
@@ -164,26 +270,34 @@ def _order(findings: Findings) -> list[str]:
 
 
 def _ranges(findings: Findings, cell: str, metric: str, beside: Sequence[str]) -> Spec:
-    """Medians as points with their spread as a line, a row for each variant.
+    """Means as points with their interval as a line, a row for each variant.
 
-    The scale is that of all the cells ``beside`` it.
+    The scale is that of all the cells ``beside`` it. An interval that few blocks leave very wide is
+    cut at the end of the scale.
     """
     unit = findings.unit(metric)
     figures = _figures(findings, cell, metric)
-    top = max(figure.high for each in beside for _, figure in _figures(findings, each, metric))
+    shown = [figure for each in beside for _, figure in _figures(findings, each, metric)]
+    largest = max(figure.value for figure in shown)
+    top = min(max(_end(figure) for figure in shown), WIDEST * largest)
     size, suffix = _scale(top, unit)
     values: Values = [
         _who(findings, variant)
         | {
-            "median": figure.median / size,
-            "low": figure.low / size,
-            "high": figure.high / size,
-            "text": median_of(figure, unit),
-            "spread": spread_of(figure, unit),
+            "value": figure.value / size,
+            "low": (figure.value if figure.low is None else figure.low) / size,
+            "high": min(_end(figure), top) / size,
+            "text": value_of(figure, unit),
+            "interval": interval_of(figure, unit),
         }
         for variant, figure in figures
     ]
     return draw_ranges(values, _order(findings), _languages(findings), top / size, suffix)
+
+
+def _end(figure: Figure) -> float:
+    """The upper end of the interval, or the value where there is none."""
+    return figure.value if figure.high is None else figure.high
 
 
 def _by_load(findings: Findings, cells: Sequence[ReportedCell]) -> Values:
@@ -191,16 +305,16 @@ def _by_load(findings: Findings, cells: Sequence[ReportedCell]) -> Values:
     values: Values = []
     for cell in cells:
         figures = _figures(findings, cell.id, THROUGHPUT)
-        middle = median(figure.median for _, figure in figures)
+        middle = median(figure.value for _, figure in figures)
         values += [
             _who(findings, variant)
             | {
                 "load": two_lines(load_label(cell)),
                 "cell": cell_title(cell),
-                "median": figure.median,
+                "value": figure.value,
                 "middle": middle,
-                "text": median_of(figure, "1/s"),
-                "spread": spread_of(figure, "1/s"),
+                "text": value_of(figure, "1/s"),
+                "interval": interval_of(figure, "1/s"),
             }
             for variant, figure in figures
         ]
@@ -224,7 +338,7 @@ def _scale(top: float, unit: str) -> tuple[float, str]:
 def _in_words(findings: Findings, cell: str, metric: str) -> str:
     unit = findings.unit(metric)
     said = [
-        f"{findings.names[variant]} {number(figure.median, unit)} ({spread_of(figure, unit)})"
+        f"{findings.names[variant]} {number(figure.value, unit)} ({interval_of(figure, unit)})"
         for variant, figure in _figures(findings, cell, metric)
     ]
     return f"{findings.report.metrics[metric].title}, in the order of the ranking: {_few(said)}"

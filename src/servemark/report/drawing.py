@@ -32,21 +32,21 @@ Values = list[dict[str, Any]]
 def draw_ranges(
     values: Values, order: Sequence[str], languages: Sequence[str], top: float, title: str
 ) -> Spec:
-    """Medians as points with their spread as a line, a row for each variant.
+    """Means as points with their interval as a line, a row for each variant.
 
-    A value holds ``name``, ``language``, ``variant``, ``median``, ``low``, ``high``, and ``text``
-    and ``spread`` for people.
+    A value holds ``name``, ``language``, ``variant``, ``value``, ``low``, ``high``, and ``text``
+    and ``interval`` for people.
     """
     x = alt.X(
-        "median:Q",
+        "value:Q",
         title=title,
         axis=alt.Axis(tickCount=5, format=NUMBERS),
         scale=alt.Scale(domain=[0, top or 1], nice=False),
     )
     tooltip = [
         alt.Tooltip("variant:N", title="variant"),
-        alt.Tooltip("text:N", title="median"),
-        alt.Tooltip("spread:N", title="lowest–highest block"),
+        alt.Tooltip("text:N", title="mean"),
+        alt.Tooltip("interval:N", title="95 % interval"),
     ]
     base = alt.Chart(alt.InlineData(values=values)).encode(y=_rows(order), tooltip=tooltip)
     colour = _language(languages)
@@ -108,7 +108,7 @@ def draw_multiples(
     """Throughput by load on a logarithmic scale, a small panel for each variant.
 
     A value holds ``name``, ``language``, ``variant``, ``load`` (one of the labels), ``cell``,
-    ``median``, ``middle`` (the dashed line), and ``text`` and ``spread`` for people.
+    ``value``, ``middle`` (the dashed line), and ``text`` and ``interval`` for people.
     """
     x = alt.X(
         "load:N",
@@ -123,18 +123,18 @@ def draw_multiples(
             labelOverlap=False,
         ),
     )
-    lowest, highest = (end(v["median"] for v in values) for end in (min, max))
+    lowest, highest = (end(v["value"] for v in values) for end in (min, max))
     span = max(highest / lowest, 1.2)
     domain = [lowest / span**0.1, highest * span**0.3]  # room for the numbers above the points
     scale = alt.Scale(type="log", domain=domain, nice=False)
     y, middle = (
-        alt.Y(f"{field}:Q", scale=scale, title=None, axis=None) for field in ("median", "middle")
+        alt.Y(f"{field}:Q", scale=scale, title=None, axis=None) for field in ("value", "middle")
     )
     tooltip = [
         alt.Tooltip("variant:N", title="variant"),
         alt.Tooltip("cell:N", title="load"),
         alt.Tooltip("text:N", title="answers per second"),
-        alt.Tooltip("spread:N", title="lowest–highest block"),
+        alt.Tooltip("interval:N", title="95 % interval"),
     ]
     base = alt.Chart().encode(x=x, color=_language(languages), tooltip=tooltip)
     layers = [
@@ -150,6 +150,72 @@ def draw_multiples(
             for style in ("halo", "figure")
         ]
     return _panels(layers, values, order)
+
+
+def draw_curves(
+    values: Values, order: Sequence[str], languages: Sequence[str], bound_ms: float
+) -> Spec:
+    """Response time against rate on logarithmic scales, a small panel for each variant.
+
+    A value holds ``name``, ``language``, ``variant``, ``rate``, ``p99`` in ms, ``capacity`` (the
+    rate up to which the bound is met, or nothing) and ``text`` for people. The dashed line is the
+    bound, the vertical one the capacity.
+    """
+    x = alt.X(
+        "rate:Q",
+        title=None,
+        scale=alt.Scale(type="log", nice=False),
+        axis=alt.Axis(tickCount=3, format="~s", grid=False, labelFontSize=PANEL_FONT_SIZE),
+    )
+    y = alt.Y(
+        "p99:Q",
+        title=None,
+        scale=alt.Scale(type="log", nice=False),
+        axis=alt.Axis(tickCount=3, format="~r", labelFontSize=PANEL_FONT_SIZE),
+    )
+    tooltip = [alt.Tooltip("variant:N"), alt.Tooltip("text:N", title="offered → p99")]
+    base = alt.Chart().encode(x=x, color=_language(languages), tooltip=tooltip)
+    layers = [
+        alt.Chart().mark_rule(strokeDash=[3, 3], style="reference").encode(y=alt.datum(bound_ms)),
+        alt.Chart().mark_rule(strokeWidth=1, style="reference").encode(x="capacity:Q"),
+        base.mark_line(strokeWidth=2).encode(y=y),
+        base.mark_point(filled=True, size=25, opacity=1).encode(y=y),
+    ]
+    return _panels(layers, values, order)
+
+
+def draw_stacks(values: Values, order: Sequence[str], parts: Sequence[str]) -> Spec:
+    """Parts of a whole as stacked bars, a row for each variant.
+
+    A value holds ``name``, ``variant``, ``part`` (one of ``parts``), ``place`` (its number),
+    ``value`` in µs, ``total`` and ``text`` for people; the last part of a row also ``label``.
+    """
+    x = alt.X(
+        "sum(value):Q",
+        title="CPU per answer, µs",
+        axis=alt.Axis(tickCount=5, format=NUMBERS),
+        scale=alt.Scale(nice=False),
+    )
+    colour = alt.Color(
+        "part:N",
+        scale=alt.Scale(domain=list(parts), scheme="viridis"),
+        legend=alt.Legend(title=None, orient="top", direction="horizontal"),
+    )
+    tooltip = [
+        alt.Tooltip("variant:N", title="variant"),
+        alt.Tooltip("part:N", title="part"),
+        alt.Tooltip("text:N", title="CPU per answer"),
+    ]
+    base = alt.Chart(alt.InlineData(values=values)).encode(y=_rows(order))
+    layered = alt.layer(
+        base.mark_bar(stroke="white", strokeWidth=1).encode(
+            x=x, color=colour, order=alt.Order("place:Q"), tooltip=tooltip
+        ),
+        base.transform_filter("datum.label != null")
+        .mark_text(align="left", dx=6, style="figure")
+        .encode(x="total:Q", text="label:N"),
+    )
+    return _finished(layered, [value["label"] for value in values if value["label"] is not None])
 
 
 def _panels(layers: Sequence[alt.Chart], values: Values, order: Sequence[str]) -> Spec:

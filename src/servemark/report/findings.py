@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
-from servemark.report.model import Competitor, Figure, Report, ReportedCell, Result
+from servemark.records import Gate
+from servemark.report.figures import ratio_between
+from servemark.report.model import (
+    Competitor,
+    Figure,
+    FoundCapacity,
+    Problem,
+    Ratio,
+    Report,
+    ReportedCell,
+    Result,
+)
 from servemark.report.wording import (
     cell_title,
     count,
@@ -14,6 +25,7 @@ from servemark.report.wording import (
     listing,
     load_id,
     number,
+    percent,
     plain,
     short_names,
     workload_name,
@@ -23,9 +35,11 @@ from servemark.report.wording import (
 QUESTION = "Which web server should serve my model, and what does it cost?"
 THROUGHPUT = "throughput_per_s"
 FEWEST_BLOCKS = 3
+STAGES = ("null", "receive", "decode", "full")
+"""Of an answer, each with all of those before."""
 HOW_TO_READ = (
-    "Each figure is the median of the block means, with the lowest and the highest block as its "
-    "spread. A block starts every server afresh, in random order."
+    "Each figure is the mean over blocks with its 95 % interval; a block starts every server "
+    "afresh, in random order. What shares a rank cannot be told apart."
 )
 
 
@@ -42,6 +56,21 @@ class Row:
     """Throughput by id of the other cells under the main cell's load."""
     upload_cost: float | None
     """GET ÷ multipart under one load: by how much reading from disk flatters it."""
+    shares_with: tuple[str, ...] = ()
+    """The other variants of the same rank."""
+
+    @property
+    def place(self) -> str:
+        """The rank as it is shown: with an equals sign where it is shared."""
+        return f"{self.rank}=" if self.shares_with else str(self.rank)
+
+
+@dataclass(frozen=True, slots=True)
+class Beyond:
+    """How a variant stands beyond its capacity."""
+
+    share_in_time: float | None
+    recovery_ns: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +98,9 @@ class Findings:
         self.names = short_names(report.competitors)
         self._competitors = {each.variant: each for each in report.competitors}
         self._cells = {cell.id: cell for cell in report.cells}
+        self._blocks = {
+            (result.variant, result.cell): result.throughput_by_block for result in report.results
+        }
         self._figures = {(result.variant, result.cell): result.figures for result in report.results}
 
     @property
@@ -87,12 +119,15 @@ class Findings:
         return any(self.figure(variant, cell.id, metric) for variant in self._competitors)
 
     def beside_main(self) -> list[ReportedCell]:
-        """The cells with the main cell's load and stage, the main cell first."""
+        """The cells of a workload with the main cell's load and stage, the main cell first."""
         main = self.main
         same = [
             cell
             for cell in self.report.cells
-            if load_id(cell) == load_id(main) and cell.stage == main.stage and cell.id != main.id
+            if load_id(cell) == load_id(main)
+            and cell.stage == main.stage
+            and cell.workload != "null"
+            and cell.id != main.id
         ]
         return [main, *same]
 
@@ -125,13 +160,25 @@ class Findings:
                 return cells["get"], cells["multipart"]
         return None
 
-    def upload_cost(self, variant: str) -> float | None:
-        """GET ÷ multipart, a ratio of medians."""
+    def upload_ratio(self, variant: str) -> Ratio | None:
+        """GET ÷ multipart, from pairs within blocks."""
         pair = self.upload_pair()
         if pair is None:
             return None
-        get, form = (self.figure(variant, cell.id) for cell in pair)
-        return None if get is None or form is None or form.median == 0 else get.median / form.median
+        get, form = (self._blocks.get((variant, cell.id), {}) for cell in pair)
+        return ratio_between(get, form)
+
+    def upload_cost(self, variant: str) -> float | None:
+        """GET ÷ multipart."""
+        found = self.upload_ratio(variant)
+        return None if found is None else found.value
+
+    def predictions_per_usd(self, variant: str) -> float | None:
+        """Right answers for a dollar in the main cell, at the board's price of the cores used."""
+        figure, price = self.figure(variant, self.main.id), self.report.core_hour_usd
+        if figure is None or price is None:
+            return None
+        return figure.value * 3600 / (price * max(len(self.report.cores.server), 1))
 
     def ranking(self) -> list[Row]:
         """The variants that are ranked in the main cell, the fastest first."""
@@ -153,15 +200,26 @@ class Findings:
                     upload_cost=self.upload_cost(result.variant),
                 )
             )
-        return sorted(rows, key=lambda row: row.rank)
+        by_rank: dict[int, list[str]] = {}
+        for row in rows:
+            by_rank.setdefault(row.rank, []).append(row.competitor.variant)
+        shared = [
+            replace(
+                row,
+                shares_with=tuple(v for v in by_rank[row.rank] if v != row.competitor.variant),
+            )
+            for row in rows
+        ]
+        return sorted(shared, key=lambda row: (row.rank, -row.throughput.value))
 
     def order(self) -> list[str]:
         """Variants that have any throughput: by the ranking, then those only measured elsewhere."""
         ranked = [row.competitor.variant for row in self.ranking()]
         rest = [
             variant
-            for variant in self._competitors
+            for variant, competitor in self._competitors.items()
             if variant not in ranked
+            and competitor.twin_of is None
             and any(self.figure(variant, cell.id) for cell in self.report.cells)
         ]
         return [*ranked, *rest]
@@ -172,23 +230,21 @@ class Findings:
         return [each for each in self.report.competitors if each.variant not in ranked]
 
     def troubles(self) -> list[Trouble]:
-        """The problems, each said once with every place where it came up."""
-        places: dict[tuple[str, str, str | None], list[str]] = {}
-        tails: dict[tuple[str, str, str | None], str | None] = {}
+        """The problems, each said once with every place where it came up.
+
+        Faults of one gate differ in their figures alone: the first stands for all. A machine that
+        is not quiet is nobody's fault, and said once.
+        """
+        groups: dict[tuple[str, ...], list[Problem]] = {}
         for problem in self.report.problems:
-            key = (problem.name, problem.reason, problem.remedy)
-            places.setdefault(key, []).append(plain(problem.where))
-            tails[key] = tails.get(key) or problem.log_tail
-        return [
-            Trouble(
-                name=plain(name),
-                where=tuple(dict.fromkeys(places[name, reason, remedy])),
-                reason=plain(reason),
-                remedy=None if remedy is None else plain(remedy),
-                log_tail=_tail(tails[name, reason, remedy]),
-            )
-            for name, reason, remedy in places
-        ]
+            if problem.gate == Gate.QUIET_MACHINE:
+                key: tuple[str, ...] = (problem.gate,)
+            elif problem.gate is None or problem.gate == Gate.COMPLETED:
+                key = (problem.name, problem.reason, problem.remedy or "")
+            else:
+                key = (problem.name, problem.gate)
+            groups.setdefault(key, []).append(problem)
+        return [_trouble(problems) for problems in groups.values()]
 
     def warnings(self) -> list[str]:
         """What makes the whole run weaker than it should be."""
@@ -198,18 +254,118 @@ class Findings:
         report = self.report
         if report.cores.warning:
             yield plain(report.cores.warning)
-        missing = report.planned_trials - report.finished_trials
-        if missing > 0:
+        if not report.finished:
             yield (
-                f"{missing:,} of {report.planned_trials:,} planned trials are missing: the run "
-                "goes on, was cut off (--resume goes on with it), or gave up on a server that kept "
-                "failing."
+                "The board is not done: the run goes on, or was cut off (--resume goes on with it)."
             )
+        if report.given_up:
+            names = listing([self.names[each] for each in report.given_up if each in self.names])
+            yield f"Given up after failing twice in a row: {names}."
         if report.blocks < FEWEST_BLOCKS:
             yield (
                 f"Only {count(report.blocks, 'block')}: too few to tell neighbours in the ranking "
                 f"apart. {FEWEST_BLOCKS} are the least."
             )
+        if report.disturbed_trials:
+            so = "were not ranked" if report.quiet else "were ranked all the same"
+            yield (
+                f"The machine was not quiet in {report.disturbed_trials:,} of "
+                f"{report.finished_trials:,} trials, which {so}."
+            )
+        loose = self.imprecise()
+        if loose and report.finished and report.blocks >= FEWEST_BLOCKS:
+            total = sum(result.precise is not None for result in report.results)
+            yield (
+                f"{len(loose)} of {total} throughputs are not known to the "
+                f"± {100 * report.half_width:g} % that the board asks for: its blocks or its time "
+                "were used up. They are marked ≈."
+            )
+
+    def imprecise(self) -> list[Result]:
+        """The results whose throughput is not known as closely as the board asks."""
+        return [
+            result for result in self.report.results if result.precise is False and result.figures
+        ]
+
+    def cell(self, cell: str) -> ReportedCell:
+        """The cell of that id."""
+        return self._cells[cell]
+
+    def capacity_headline(self) -> str | None:
+        """Who sustains the highest rate within the objective, in a sentence."""
+        slo = self.report.slo
+        found = [each for each in self.report.capacities if each.rate_per_s is not None]
+        if slo is None or not found:
+            return None
+        first = found[0]
+        assert first.rate_per_s is not None
+        said = (
+            f"Held to {slo.percentile:g} % right answers within {slo.bound_ms:g} ms, "
+            f"{self.names[first.variant]} sustains {number(first.rate_per_s.value, '1/s')} a second"
+        )
+        last = found[-1]
+        if last is first or last.rate_per_s is None:
+            return f"{said}."
+        times = factor(_ratio(first.rate_per_s.value, last.rate_per_s.value))
+        return f"{said}, {times} what {self.names[last.variant]} does."
+
+    def closed_ratio(self, capacity: FoundCapacity) -> float | None:
+        """Capacity ÷ the throughput of the closed loop that its search began from."""
+        slo = self.report.slo
+        if slo is None or capacity.rate_per_s is None:
+            return None
+        loops = [
+            cell
+            for cell in self.report.cells
+            if cell.workload == slo.workload and cell.stage == "full" and cell.rate_per_s is None
+        ]
+        if not loops:
+            return None
+        figure = self.figure(capacity.variant, max(loops, key=lambda cell: cell.connections).id)
+        return None if figure is None else _ratio(capacity.rate_per_s.value, figure.value)
+
+    def p99_at_capacity(self, capacity: FoundCapacity) -> float | None:
+        """p99 of the response time at the highest rates that met the objective."""
+        if capacity.rate_per_s is None:
+            return None
+        near = [
+            point.p99_ns
+            for point in capacity.curve
+            if point.p99_ns is not None
+            and 0.98 <= point.rate_per_s / capacity.rate_per_s.value <= 1.001
+        ]
+        return statistics.median(near) if near else None
+
+    def beyond_capacity(self, capacity: FoundCapacity) -> Beyond:
+        """How it stands at about 1.2 and 1.5 times its capacity."""
+        return Beyond(
+            share_in_time=self._at(capacity, 1.2, "share_in_time"),
+            recovery_ns=self._at(capacity, 1.5, "recovery_ns"),
+        )
+
+    def _at(self, capacity: FoundCapacity, times: float, name: str) -> float | None:
+        if capacity.rate_per_s is None:
+            return None
+        found = [
+            getattr(point, name)
+            for point in capacity.curve
+            if abs(point.rate_per_s / capacity.rate_per_s.value / times - 1) < 0.06
+            and getattr(point, name) is not None
+        ]
+        return statistics.median(found) if found else None
+
+    def noise(self) -> str | None:
+        """What the A/A pairs say in a sentence."""
+        found = self.report.noise
+        if not found:
+            return None
+        largest = max(found, key=lambda each: abs(each.ratio.value - 1))
+        wrong = sum(each.different for each in found)
+        return (
+            f"Noise floor: the same server entered twice differs by up to "
+            f"{percent(largest.ratio.value - 1)} ({self.names[largest.variant]}, {largest.cell}); "
+            f"{wrong} of {len(found)} pairs would be called different."
+        )
 
     def _main_load(self) -> str:
         if self.main.rate_per_s is not None:
@@ -223,36 +379,35 @@ class Findings:
             return self._nothing_ranked()
         first, last = rows[0], rows[-1]
         cores = count(len(self.report.cores.server), "core")
-        rate = number(first.throughput.median, "1/s")
+        rate = number(first.throughput.value, "1/s")
         said = (
             f"For {workload_phrase(self.main.workload)}, on {cores} with "
             f"{self._main_load()}, {first.name} answers {rate} a second"
         )
         if len(rows) == 1:
             return f"{said}; nothing else was measured to compare it with."
-        slowest = factor(_ratio(first.throughput.median, last.throughput.median))
+        slowest = factor(_ratio(first.throughput.value, last.throughput.value))
         said += f": {slowest} what {last.name} does"
         if len(rows) > 2:
             said += f", the slowest of {len(rows)}"
-            middle = statistics.median(row.throughput.median for row in rows)
-            said += f", and {factor(_ratio(first.throughput.median, middle))} the median"
+            middle = statistics.median(row.throughput.value for row in rows)
+            said += f", and {factor(_ratio(first.throughput.value, middle))} the median"
         return f"{said}."
 
     def doubt(self) -> str | None:
-        """Who reaches into the winner's spread, if any does."""
+        """Who cannot be told apart from the winner, if anybody."""
         rows = self.ranking()
-        if not rows:
+        if not rows or rows[0].throughput.blocks < 2:
             return None
-        first = rows[0].throughput
-        near = [row.name for row in rows[1:] if row.throughput.high >= first.low]
-        if not near or first.blocks < 2:
+        first = rows[0]
+        near = [self.names[name] for name in first.result.tied_with if name in self.names]
+        if not near:
             return None
         if len(near) > 3:
             near = [*near[:2], f"{len(near) - 2} others"]
-        verb = "reaches" if len(near) == 1 else "reach"
         return (
-            f"But {listing(near)} {verb} into the spread of {rows[0].name} over the blocks, so "
-            "that first place is not settled."
+            f"But {listing(near)} cannot be told apart from {first.name}, so that first place is "
+            "shared."
         )
 
     def _nothing_ranked(self) -> str:
@@ -288,6 +443,22 @@ class Findings:
 
 def _ratio(value: float, base: float) -> float | None:
     return value / base if base else None
+
+
+def _trouble(problems: Sequence[Problem]) -> Trouble:
+    first = problems[0]
+    quiet = first.gate == Gate.QUIET_MACHINE
+    reasons = len({problem.reason for problem in problems})
+    gate = f"{first.gate}: " if first.gate not in (None, Gate.COMPLETED) else ""
+    places = [f"{each.name}, {each.where}" if quiet else each.where for each in problems]
+    return Trouble(
+        name="this machine" if quiet else plain(first.name),
+        where=tuple(dict.fromkeys(plain(place) for place in places)),
+        reason=plain(gate + first.reason)
+        + (f" (and {reasons - 1} more with other figures)" if reasons > 1 else ""),
+        remedy=None if first.remedy is None else plain(first.remedy),
+        log_tail=_tail(next((each.log_tail for each in problems if each.log_tail), None)),
+    )
 
 
 def _tail(log_tail: str | None) -> str | None:

@@ -14,18 +14,20 @@ import vl_convert
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from servemark.report import charts
-from servemark.report.findings import HOW_TO_READ, QUESTION, Findings
-from servemark.report.model import Competitor, EngineLatencies, Figure, Report
+from servemark.report.findings import HOW_TO_READ, QUESTION, STAGES, Findings, Row
+from servemark.report.model import Competitor, EngineLatencies, Figure, Report, Tax
 from servemark.report.wording import (
     cell_title,
     count,
     factor,
+    interval_of,
+    listing,
     load_label,
-    median_of,
     number,
     plain,
+    ratio_text,
     samples_of,
-    spread_of,
+    value_of,
     workload_name,
 )
 
@@ -86,6 +88,12 @@ def render_html(report: Report) -> str:
             times=times_table(findings),
             latencies=latency_tables(findings),
             competitors=competitors_table(findings),
+            capacity=charts.capacity_charts(findings),
+            capacities=capacity_table(findings),
+            tax=charts.tax_charts(findings),
+            taxes=tax_tables(findings),
+            noise=noise_table(findings),
+            caching=caching_table(findings),
             bundle=_bundle(),
             script=script,
             style=style,
@@ -101,7 +109,7 @@ def ranking_table(findings: Findings) -> Table:
     """The variants by the main cell, with what each costs."""
     rows = findings.ranking()
     others = [cell for cell in findings.beside_main()[1:] if findings.has(cell)]
-    failures = any((row.result.figures.get("error_share") or _ZERO).median for row in rows)
+    failures = any((row.result.figures.get("error_share") or _ZERO).value for row in rows)
     pair = findings.upload_pair()
     metrics = ["server_cpu_ns", "peak_pss_bytes", "first_answer_ns"]
     metrics += ["error_share"] if failures else []
@@ -115,18 +123,20 @@ def ranking_table(findings: Findings) -> Table:
         Column("peak memory", first="ascending"),
         Column("start to first answer", first="ascending"),
         *([Column("failed requests", first="ascending")] if failures else []),
+        *([Column("predictions per $")] if findings.report.core_hour_usd else []),
     ]
     found = []
     for row in rows:
         few = samples_of(row.result, findings.report.blocks)
         found.append(
             [
-                Datum(str(row.rank), row.rank),
+                Datum(row.place, row.rank, detail=_ties(findings, row)),
                 _named(findings, row.competitor, few),
-                _datum(row.throughput, "1/s"),
+                _datum(row.throughput, "1/s", about=row.result.precise is False),
                 *(_datum(row.others.get(cell.id), "1/s") for cell in others),
                 *([Datum(factor(row.upload_cost), row.upload_cost)] if pair else []),
                 *(_datum(row.result.figures.get(m), findings.unit(m)) for m in metrics),
+                *([_per_usd(findings, row)] if findings.report.core_hour_usd else []),
             ]
         )
     caption = f"Ranking by answers per second ({cell_title(findings.main)})"
@@ -211,11 +221,111 @@ def latency_tables(findings: Findings) -> list[tuple[str, Table]]:
     return tables
 
 
+_NUMBERS = ("workers", "threads", "installed", "lines of code")
+
+
+def capacity_table(findings: Findings) -> Table | None:
+    """The highest rate at which each variant meets the objective, and how it was found."""
+    found, slo = findings.report.capacities, findings.report.slo
+    if not found or slo is None:
+        return None
+    competitors = {each.variant: each for each in findings.report.competitors}
+    heads = ["variant", "capacity /s", "p99 at it", "÷ closed loop", "in time at 1.2 ×"]
+    heads += ["recovery after 1.5 ×", "search, per block"]
+    rows = []
+    for each in found:
+        beyond = findings.beyond_capacity(each)
+        seconds = sum(each.seconds) / len(each.seconds)
+        closed = findings.closed_ratio(each)
+        rows.append(
+            [
+                _named(findings, competitors[each.variant], "; ".join(each.reasons[:1]) or None),
+                _datum(each.rate_per_s, "1/s"),
+                _plain_datum(findings.p99_at_capacity(each), "ns"),
+                Datum("–" if closed is None else f"{closed:.2f}", closed),
+                _plain_datum(beyond.share_in_time, "share"),
+                _plain_datum(beyond.recovery_ns, "ns"),
+                Datum(f"{seconds:.1f} s", seconds),
+            ]
+        )
+    columns = [Column(head, numeric=head != "variant", first="descending") for head in heads]
+    bound = f"{slo.percentile:g} % within {slo.bound_ms:g} ms"
+    caption = f"Highest Poisson rate with {bound} ({workload_name(slo.workload)})"
+    return Table("capacity-table", caption, columns, rows)
+
+
+def tax_tables(findings: Findings) -> list[Table]:
+    """For each upload whose stages or ceiling were measured: what the server takes."""
+    competitors = {each.variant: each for each in findings.report.competitors}
+    by_cell: dict[str, list[Tax]] = {}
+    for each in findings.report.taxes:
+        by_cell.setdefault(each.cell, []).append(each)
+    tables = []
+    for place, (cell, taxes) in enumerate(by_cell.items()):
+        stages = [stage for stage in STAGES if any(stage in each.cpu_ns for each in taxes)]
+        columns = [Column("variant", numeric=False, first="ascending")]
+        columns += [Column(f"CPU, {stage}", first="ascending") for stage in stages]
+        columns += [Column("ceiling /s"), Column("tax", first="ascending")]
+        rows = [
+            [
+                _named(findings, competitors[each.variant], None),
+                *(_datum(each.cpu_ns.get(stage), "ns") for stage in stages),
+                _datum(each.ceiling_per_s, "1/s"),
+                _datum(each.tax, "share"),
+            ]
+            for each in taxes
+        ]
+        caption = f"The server's tax ({cell_title(findings.cell(cell))})"
+        tables.append(Table(f"tax-table-{place}", caption, columns, rows))
+    return tables
+
+
+def noise_table(findings: Findings) -> Table | None:
+    """The A/A pairs: whatever differs here is noise."""
+    if not findings.report.noise:
+        return None
+    competitors = {each.variant: each for each in findings.report.competitors}
+    rows = [
+        [
+            _named(findings, competitors[each.variant], None),
+            Datum(each.cell, each.cell),
+            Datum(ratio_text(each.ratio), each.ratio.value),
+            Datum("yes" if each.different else "no", each.different),
+        ]
+        for each in findings.report.noise
+    ]
+    heads = ("variant", "cell", "first ÷ second", "called different")
+    columns = [Column(head, numeric=head == "first ÷ second", first="ascending") for head in heads]
+    return Table("noise-table", "The same server twice (A/A)", columns, rows)
+
+
+def caching_table(findings: Findings) -> Table | None:
+    """One image repeated against many of its kind."""
+    if not findings.report.caching:
+        return None
+    competitors = {each.variant: each for each in findings.report.competitors}
+    rows = [
+        [
+            _named(findings, competitors[each.variant], None),
+            Datum(ratio_text(each.ratio), each.ratio.value),
+            Datum("yes" if each.caches else "no", each.caches),
+        ]
+        for each in findings.report.caching
+    ]
+    heads = ("variant", "one ÷ many", "caches answers")
+    columns = [Column(head, numeric=head == "one ÷ many", first="ascending") for head in heads]
+    return Table("caching-table", "One image repeated against many (caching)", columns, rows)
+
+
+def _plain_datum(value: float | None, unit: str) -> Datum:
+    return Datum(number(value, unit), value)
+
+
 def competitors_table(findings: Findings) -> Table:
     """What exactly was started."""
     heads = [
         *("variant", "state", "division", "workers", "threads", "versions"),
-        *("cannot", "content digest"),
+        *("cannot", "installed", "lines of code", "content digest"),
     ]
     rows = []
     for each in findings.report.competitors:
@@ -230,14 +340,16 @@ def competitors_table(findings: Findings) -> Table:
                 Datum(str(each.threads), each.threads),
                 Datum(plain(versions) or "–", versions),
                 Datum(plain(limits) or "–", limits),
+                Datum(number(each.installed_bytes, "bytes"), each.installed_bytes),
+                Datum(str(each.lines_of_code or "–"), each.lines_of_code),
                 Datum(each.digest[:12], each.digest),
             ]
         )
-    columns = [Column(h, numeric=h in ("workers", "threads"), first="ascending") for h in heads]
+    columns = [Column(h, numeric=h in _NUMBERS, first="ascending") for h in heads]
     return Table("competitors-table", "Everything that was entered", columns, rows)
 
 
-_ZERO = Figure(median=0, low=0, high=0, blocks=0)
+_ZERO = Figure(value=0, low=None, high=None, blocks=0)
 
 
 def _named(findings: Findings, competitor: Competitor, few: str | None) -> Datum:
@@ -251,13 +363,25 @@ def _named(findings: Findings, competitor: Competitor, few: str | None) -> Datum
     )
 
 
-def _datum(figure: Figure | None, unit: str) -> Datum:
+def _per_usd(findings: Findings, row: Row) -> Datum:
+    value = findings.predictions_per_usd(row.competitor.variant)
+    return Datum("–" if value is None else f"{value / 1e6:.3g} million", value)
+
+
+def _ties(findings: Findings, row: Row) -> str | None:
+    """With whom a place is shared, by rank and not by the wider relation of being tied."""
+    names = [findings.names[name] for name in row.shares_with]
+    return f"with {listing(names)}" if 0 < len(names) <= 2 else None
+
+
+def _datum(figure: Figure | None, unit: str, *, about: bool = False) -> Datum:
     if figure is None:
         return Datum("–")
     detail = None
-    if figure.blocks > 1 and figure.low != figure.high:
-        detail = spread_of(figure, unit)
-    return Datum(median_of(figure, unit), figure.median, detail=detail)
+    if figure.low is not None and figure.low != figure.high:
+        detail = interval_of(figure, unit)
+    text = value_of(figure, unit)
+    return Datum(f"≈ {text}" if about else text, figure.value, detail=detail)
 
 
 @cache

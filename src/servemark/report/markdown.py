@@ -6,18 +6,18 @@ import re
 from collections.abc import Iterator, Sequence
 
 from servemark.records import Exclusion
-from servemark.report.findings import HOW_TO_READ, Findings, Trouble
+from servemark.report.findings import HOW_TO_READ, STAGES, Findings, Trouble
 from servemark.report.model import Report
 from servemark.report.wording import (
     cell_title,
     count,
     factor,
+    interval_of,
     load_label,
-    median_of,
     number,
     plain,
     samples_of,
-    spread_of,
+    value_of,
     workload_name,
 )
 
@@ -55,6 +55,8 @@ def render_markdown(report: Report) -> str:
         *_head(findings),
         _ranking(findings),
         _loads(findings),
+        _capacities(findings),
+        _taxes(findings),
         _problems(findings.troubles()),
         _excluded(report.excluded),
         _machine(report),
@@ -67,7 +69,9 @@ def _head(findings: Findings) -> Iterator[str]:
     yield f"## {escape(report.title)}"
     yield f"**{escape(findings.headline())}**"
     yield escape(findings.doubt() or "")
+    yield escape(findings.capacity_headline() or "")
     yield escape(findings.upload_headline() or "")
+    yield escape(findings.noise() or "")
     for warning in findings.warnings():
         yield f"> **Warning:** {escape(warning)}"
 
@@ -82,7 +86,7 @@ def _ranking(findings: Findings) -> str:
         "#",
         "variant",
         f"{workload_name(findings.main.workload)}/s",
-        "lowest–highest block",
+        "95 % interval",
         *(f"{workload_name(cell.workload)}/s" for cell in others),
         *(["GET ÷ form"] if findings.upload_pair() else []),
         "CPU per answer",
@@ -94,13 +98,14 @@ def _ranking(findings: Findings) -> str:
         few = samples_of(row.result, findings.report.blocks)
         lines.append(
             [
-                str(row.rank),
+                row.place,
                 code(row.name) + (f" ({few})" if few else ""),
-                f"**{median_of(row.throughput, '1/s')}**",
-                spread_of(row.throughput, "1/s"),
-                *(median_of(row.others.get(cell.id), "1/s") for cell in others),
+                ("≈ " if row.result.precise is False else "")
+                + f"**{value_of(row.throughput, '1/s')}**",
+                interval_of(row.throughput, "1/s"),
+                *(value_of(row.others.get(cell.id), "1/s") for cell in others),
                 *([factor(row.upload_cost)] if findings.upload_pair() else []),
-                *(median_of(row.result.figures.get(m), findings.unit(m)) for m in costs),
+                *(value_of(row.result.figures.get(m), findings.unit(m)) for m in costs),
             ]
         )
     note = f"Ranked by answers per second ({cell_title(findings.main)}). {HOW_TO_READ}"
@@ -114,13 +119,61 @@ def _loads(findings: Findings) -> str:
     lines = [
         [
             code(findings.names[variant]),
-            *(median_of(findings.figure(variant, cell.id), "1/s") for cell in cells),
+            *(value_of(findings.figure(variant, cell.id), "1/s") for cell in cells),
         ]
         for variant in findings.order()
     ]
     heads = ["variant", *(load_label(cell) for cell in cells)]
     title = f"### Answers per second ({workload_name(cells[0].workload)}) by connections"
     return f"{title}\n\n{_table(heads, lines, left=(0,))}"
+
+
+def _capacities(findings: Findings) -> str:
+    slo, found = findings.report.slo, findings.report.capacities
+    if slo is None or not found:
+        return ""
+    lines = []
+    for each in found:
+        closed, beyond = findings.closed_ratio(each), findings.beyond_capacity(each)
+        lines.append(
+            [
+                code(findings.names[each.variant]),
+                f"**{value_of(each.rate_per_s, '1/s')}**",
+                interval_of(each.rate_per_s, "1/s"),
+                number(findings.p99_at_capacity(each), "ns"),
+                "–" if closed is None else f"{closed:.2f}",
+                number(beyond.share_in_time, "share"),
+                number(beyond.recovery_ns, "ns"),
+            ]
+        )
+    heads = ["variant", "capacity /s", "95 % interval", "p99 at it", "÷ closed loop"]
+    heads += ["in time at 1.2 ×", "recovery after 1.5 ×"]
+    title = (
+        f"### Highest rate with {slo.percentile:g} % within {slo.bound_ms:g} ms "
+        f"({workload_name(slo.workload)})"
+    )
+    return f"{title}\n\n{_table(heads, lines, left=(0,))}"
+
+
+def _taxes(findings: Findings) -> str:
+    parts = []
+    for cell in dict.fromkeys(each.cell for each in findings.report.taxes):
+        taxes = [each for each in findings.report.taxes if each.cell == cell]
+        stages = [stage for stage in STAGES if any(stage in each.cpu_ns for each in taxes)]
+        lines = [
+            [
+                code(findings.names[each.variant]),
+                *(value_of(each.cpu_ns.get(stage), "ns") for stage in stages),
+                value_of(each.ceiling_per_s, "1/s"),
+                value_of(each.tax, "share"),
+                interval_of(each.tax, "share"),
+            ]
+            for each in taxes
+        ]
+        heads = ["variant", *(f"CPU, {stage}" for stage in stages), "ceiling /s", "tax", "95 %"]
+        title = f"### The server's tax ({cell_title(findings.cell(cell))})"
+        parts.append(f"{title}\n\n{_table(heads, lines, left=(0,))}")
+    return "\n\n".join(parts)
 
 
 def _table(heads: Sequence[str], lines: Sequence[Sequence[str]], left: Sequence[int]) -> str:

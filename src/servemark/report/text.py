@@ -17,9 +17,9 @@ from servemark.report.model import Report
 from servemark.report.wording import (
     cell_title,
     factor,
-    median_of,
+    interval_of,
     plain,
-    spread_of,
+    value_of,
     workload_name,
 )
 
@@ -82,7 +82,12 @@ class _Pages:
         yield Text(f"{plain(report.title)} · {plain(report.run)}", style="dim")
         yield Text("")
         yield Text(findings.headline(), style="bold")
-        for sentence in (findings.doubt(), findings.upload_headline()):
+        for sentence in (
+            findings.doubt(),
+            findings.capacity_headline(),
+            findings.upload_headline(),
+            findings.noise(),
+        ):
             if sentence is not None:
                 yield Text(sentence)
         for warning in findings.warnings():
@@ -114,16 +119,16 @@ class _Pages:
         findings, rate = self._findings, f"{workload_name(self._findings.main.workload)}/s"
 
         def costs(metric: str) -> Callable[[Row], str]:
-            return lambda row: median_of(row.result.figures.get(metric), findings.unit(metric))
+            return lambda row: value_of(row.result.figures.get(metric), findings.unit(metric))
 
         def other(cell: str) -> Callable[[Row], str]:
-            return lambda row: median_of(row.others.get(cell), "1/s")
+            return lambda row: value_of(row.others.get(cell), "1/s")
 
         columns = [
-            _Column(0, "", lambda row: str(row.rank), style="dim"),
+            _Column(0, "", lambda row: row.place, style="dim"),
             _Column(0, "variant", lambda row: row.name, "left"),
-            _Column(0, rate, lambda row: median_of(row.throughput, "1/s"), style="bold"),
-            _Column(1, "lo–hi", lambda row: spread_of(row.throughput, "1/s"), style="dim"),
+            _Column(0, rate, _speed, style="bold"),
+            _Column(1, "95 %", lambda row: interval_of(row.throughput, "1/s"), style="dim"),
         ]
         blocks = findings.report.blocks
         if any(row.throughput.blocks < blocks for row in findings.ranking()):
@@ -140,6 +145,30 @@ class _Pages:
         if findings.has(findings.main, "p99_service_ns"):
             legend = "p99: service time that 99 % of the answers keep."
             columns.append(_Column(5, "p99", costs("p99_service_ns"), legend=legend))
+        capacities = {each.variant: each for each in findings.report.capacities}
+        if capacities:
+            slo = findings.report.slo
+            assert slo is not None
+            legend = f"SLO/s: highest rate with {slo.percentile:g} % within {slo.bound_ms:g} ms."
+
+            def sustained(row: Row) -> str:
+                found = capacities.get(row.competitor.variant)
+                return value_of(None if found is None else found.rate_per_s, "1/s")
+
+            columns.append(_Column(1, "SLO/s", sustained, legend=legend))
+        taxes = {t.variant: t for t in findings.report.taxes if t.cell == findings.main.id}
+        if taxes:
+            legend = "Tax: what is missing to the same work without a server."
+            columns.append(
+                _Column(
+                    3,
+                    "tax",
+                    lambda row: value_of(
+                        getattr(taxes.get(row.competitor.variant), "tax", None), "share"
+                    ),
+                    legend=legend,
+                )
+            )
         return [
             *columns,
             _Column(
@@ -150,9 +179,9 @@ class _Pages:
         ]
 
     def _bar(self, cells: int) -> _Column:
-        most = max(row.throughput.median for row in self._findings.ranking()) or 1.0
+        most = max(row.throughput.value for row in self._findings.ranking()) or 1.0
         return _Column(
-            0, "", lambda row: bar(row.throughput.median / most, cells), "left", style="cyan"
+            0, "", lambda row: bar(row.throughput.value / most, cells), "left", style="cyan"
         )
 
     def _table(self, columns: Sequence[_Column]) -> Table:
@@ -205,6 +234,12 @@ class _Pages:
             if trouble.log_tail:
                 lines = trouble.log_tail.splitlines()[-LOG_LINES:]
                 yield _indented(Text("\n".join(f"| {line}" for line in lines), "dim"), 4)
+
+
+def _speed(row: Row) -> str:
+    """The throughput, with a mark where it is not known as closely as the board asks."""
+    text = value_of(row.throughput, "1/s")
+    return f"≈{text}" if row.result.precise is False else text
 
 
 def _item(name: str, place: str | None, reason: str, remedy: str | None) -> Padding:

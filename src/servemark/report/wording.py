@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
-from servemark.report.model import Competitor, Figure, ReportedCell, Result
+from servemark.report.model import Competitor, Figure, Ratio, ReportedCell, Result
 from servemark.units import format_bytes, format_ns, format_rate
 
 NOTHING = "–"
@@ -15,6 +15,7 @@ _WORKLOADS = {
     "get": ("GET", "a test image read from disk (GET)"),
     "multipart": ("form", "an image uploaded as a form"),
     "raw": ("raw", "an image uploaded as a raw body"),
+    "null": ("healthz", "a request without any image"),
 }
 _TERMINAL_SEQUENCE = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)")
 _UNSEEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
@@ -43,22 +44,22 @@ def number(value: float | None, unit: str) -> str:
     return formats[unit](float(f"{value:.3g}"))
 
 
-def median_of(figure: Figure | None, unit: str) -> str:
-    """The median of a figure, or a dash where it was not measured."""
-    return number(None if figure is None else figure.median, unit)
+def value_of(figure: Figure | None, unit: str) -> str:
+    """The value of a figure, or a dash where it was not measured."""
+    return number(None if figure is None else figure.value, unit)
 
 
-def spread_of(figure: Figure | None, unit: str) -> str:
-    """Lowest and highest block of a figure; nothing where one block is all there is.
+def interval_of(figure: Figure | None, unit: str) -> str:
+    """The 95 % interval of a figure; a dash where one block is all there is.
 
-    >>> spread_of(Figure(median=2, low=1.5, high=3, blocks=3), "1/s")
+    >>> interval_of(Figure(value=2, low=1.5, high=3, blocks=3), "1/s")
     '1.50–3.00'
-    >>> spread_of(Figure(median=2e6, low=9e5, high=3e6, blocks=3), "ns")
+    >>> interval_of(Figure(value=2e6, low=9e5, high=3e6, blocks=3), "ns")
     '900 µs–3.00 ms'
-    >>> spread_of(Figure(median=2e6, low=1e6, high=3e6, blocks=3), "ns")
+    >>> interval_of(Figure(value=2e6, low=1e6, high=3e6, blocks=3), "ns")
     '1.00–3.00 ms'
     """
-    if figure is None or figure.blocks < 2:
+    if figure is None or figure.low is None or figure.high is None:
         return NOTHING
     low, high = number(figure.low, unit), number(figure.high, unit)
     if low.partition(" ")[2] == high.partition(" ")[2]:
@@ -133,10 +134,11 @@ def short_names(competitors: Sequence[Competitor]) -> dict[str, str]:
 
     A contestant that is there once needs no server; one with a single runtime needs no runtime.
     """
-    contestants = Counter(each.contestant for each in competitors)
-    servers = Counter((each.contestant, each.server) for each in competitors)
+    originals = [each for each in competitors if each.twin_of is None]
+    contestants = Counter(each.contestant for each in originals)
+    servers = Counter((each.contestant, each.server) for each in originals)
     names: dict[str, str] = {}
-    for each in competitors:
+    for each in originals:
         hosted = f"{each.contestant}@{each.server}"
         if contestants[each.contestant] == 1:
             names[each.variant] = plain(each.contestant)
@@ -144,12 +146,35 @@ def short_names(competitors: Sequence[Competitor]) -> dict[str, str]:
             names[each.variant] = plain(hosted)
         else:
             names[each.variant] = plain(each.variant.replace("@builtin+", "+"))
+    for each in competitors:
+        if each.twin_of is not None:
+            names[each.variant] = f"{names[each.twin_of]} again"
     return names
 
 
 def samples_of(result: Result, blocks: int) -> str | None:
-    """How many blocks stand behind a result, where it is not all of them."""
+    """How many blocks stand behind a result, where they are fewer than the board's least."""
     figure = result.figures.get("throughput_per_s")
-    if figure is None or figure.blocks == blocks:
+    if figure is None or figure.blocks >= blocks:
         return None
     return f"{figure.blocks} of {count(blocks, 'block')}"
+
+
+def ratio_text(ratio: Ratio) -> str:
+    """A ratio with its interval.
+
+    >>> ratio_text(Ratio(value=1.012, low=0.98, high=1.05, blocks=3))
+    '1.012 (0.980–1.050)'
+    """
+    if ratio.low is None or ratio.high is None:
+        return f"{ratio.value:.3f}"
+    return f"{ratio.value:.3f} ({ratio.low:.3f}–{ratio.high:.3f})"
+
+
+def percent(share: float | None) -> str:
+    """A share with its sign left out.
+
+    >>> percent(0.0312), percent(-0.004), percent(None)
+    ('3.1 %', '0.4 %', '–')
+    """
+    return NOTHING if share is None else f"{abs(share) * 100:.1f} %"

@@ -29,7 +29,7 @@ def lines_of_table(markdown: str, heading: str) -> list[str]:
 def test_the_ranking_is_a_table_with_a_row_for_each_ranked_variant(report: Report) -> None:
     lines = lines_of_table(REPORTS["md"](report), "| # |")
     assert lines[2] == (
-        "| 1 | `go/net-http` | **5,200** | 4,940–5,410 | 9,800 | 6,900 | 1.9× | 190 µs | "
+        "| 1 | `go/net-http` | **5,200** | 5,070–5,330 | 9,800 | 6,900 | 1.9× | 190 µs | "
         "58.0 MiB | 220 ms |"
     )
     assert lines[14].startswith("| 13 | `r/plumber` | **325** |")

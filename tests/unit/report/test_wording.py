@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from servemark.report.model import Figure
-from servemark.report.wording import factor, number, plain, spread_of
+from servemark.report.wording import factor, interval_of, number, plain
 
 
 @pytest.mark.parametrize(
@@ -32,8 +32,8 @@ def test_factors_have_no_more_digits_than_can_be_used(value: float | None, text:
     assert factor(value) == text
 
 
-def test_one_block_has_no_spread() -> None:
-    assert spread_of(Figure(median=5, low=5, high=5, blocks=1), "1/s") == "–"
+def test_one_block_has_no_interval() -> None:
+    assert interval_of(Figure(value=5, low=None, high=None, blocks=1), "1/s") == "–"
 
 
 def test_plain_text_cannot_steer_a_terminal_or_turn_the_line_round() -> None:

@@ -1,0 +1,154 @@
+"""How reports of a comparison put it: text in, text out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from servemark.records import parse_variant
+from servemark.report.comparison import CAPACITY, THROUGHPUT, Line, Obstacle, RunComparison
+from servemark.report.gates import GateResult
+from servemark.report.wording import count, plain, ratio_text
+
+SHOWN = {
+    THROUGHPUT: "answers/s",
+    CAPACITY: "capacity",
+    "p50_response_ns": "p50",
+    "p99_response_ns": "p99",
+    "server_cpu_ns": "CPU",
+    "peak_pss_bytes": "memory",
+    "first_answer_ns": "start",
+    "error_share": "errors",
+}
+"""The metrics that people are shown, with short names; JSON has all."""
+HOW_TO_READ = (
+    "B÷A with its 95 % interval over independent blocks. “same”: no difference was found; the "
+    "interval says how large it could still be. “perhaps”: beyond chance if it were the only "
+    "comparison, which it is not."
+)
+
+
+def obstacle_text(found: Sequence[Obstacle]) -> str:
+    """The obstacles in a sentence's middle.
+
+    >>> obstacle_text([Obstacle(what="kernel", a="6.1", b="6.6")])
+    'kernel: A 6.1, B 6.6'
+    """
+    return "; ".join(f"{each.what}: A {each.a}, B {each.b}" for each in found)
+
+
+def headline(found: RunComparison) -> str:
+    """What a reader with ten seconds should know: the throughput in the main cell."""
+    lines = [x for x in found.lines if x.metric == THROUGHPUT and x.cell == found.main_cell]
+    compared = [line for line in lines if line.word != "not comparable"]
+    if not compared:
+        return "Nothing in the main cell can be compared."
+    slower = sum(line.word == "slower" for line in compared)
+    faster = sum(line.word == "faster" for line in compared)
+    where = found.cells[found.main_cell]
+    if slower == faster == 0:
+        return f"No difference was found in {count(len(compared), 'variant')} ({where})."
+    parts = [f"slower for {slower}"] * (slower > 0) + [f"faster for {faster}"] * (faster > 0)
+    return f"B is {' and '.join(parts)} of {count(len(compared), 'variant')} ({where})."
+
+
+def shift_text(found: RunComparison) -> str | None:
+    """The change of the machine, where there is one."""
+    if found.shift is None:
+        return None
+    ratio = found.shift.ratio
+    change = abs(ratio.value - 1)
+    way = "faster" if ratio.value > 1 else "slower"
+    return (
+        f"The {found.shift.variants} variants that did not change are {change * 100:.1f} % {way} "
+        f"in B all the same (ratio {ratio.low:.3f} to {ratio.high:.3f}): that is the machine or "
+        "servemark, so take smaller differences for nothing."
+    )
+
+
+def undecided_text(gate: GateResult) -> str:
+    """How many lines a gate could not decide, as the end of a sentence."""
+    if not gate.undecided:
+        return f" for all {gate.judged}"
+    return (
+        f"; for {len(gate.undecided)} of {gate.judged} the interval is too wide to rule it out "
+        "(more blocks would tell)"
+    )
+
+
+def loss_of(line: Line) -> str:
+    """The ratio of a line in words, where there is one."""
+    return "from 0" if line.ratio is None else f"B÷A {ratio_text(line.ratio)}"
+
+
+def said(line: Line) -> str:
+    """The word of a line with what else is to know."""
+    if line.perhaps is not None:
+        return f"same, perhaps {line.perhaps}"
+    return f"{line.word}: {line.reason}" if line.reason else line.word
+
+
+def place_of(found: RunComparison, line: Line) -> str:
+    """Which figure a line is about."""
+    title = found.metrics[line.metric].title
+    return f"{title}, {found.cells[line.cell]}"
+
+
+def main_lines(found: RunComparison) -> list[Line]:
+    """The throughput in the main cell, in the order of B's speed; what cannot be compared, last."""
+    lines = [x for x in found.lines if x.metric == THROUGHPUT and x.cell == found.main_cell]
+    return sorted(
+        lines, key=lambda x: (x.word == "not comparable", -x.b.value if x.b is not None else 0.0)
+    )
+
+
+def differences(found: RunComparison) -> list[Line]:
+    """What is told apart, of the metrics that are shown."""
+    return [line for line in found.lines if line.told_apart and line.metric in SHOWN]
+
+
+def warnings(found: RunComparison) -> list[str]:
+    """What stands against the comparison, and what the machine did."""
+    said = []
+    if found.obstacles:
+        said.append(f"these runs should not be compared: {plain(obstacle_text(found.obstacles))}.")
+    shift = shift_text(found)
+    return [*said, shift] if shift else said
+
+
+def tally(found: RunComparison) -> str:
+    """How many comparisons were made, what came of them, and how to read them."""
+    lines = [line for line in found.lines if line.metric in SHOWN]
+    compared = [line for line in lines if line.word != "not comparable"]
+    left = len(lines) - len(compared)
+    end = f"; {left} could not be compared" if left else ""
+    if not compared:
+        return "No comparison was made" + end + "."
+    apart = sum(line.told_apart for line in compared)
+    return f"{count(len(compared), 'comparison')}, {apart} of them told apart{end}. {HOW_TO_READ}"
+
+
+def short_ids(variants: Sequence[str]) -> dict[str, str]:
+    """As much of each id as tells it from all others.
+
+    >>> short_ids(["a/x@builtin+onnx", "a/y@s+onnx", "a/y@s+tf"])["a/y@s+tf"]
+    'a/y+tf'
+    """
+    ids = list(dict.fromkeys(variants))
+    choices: dict[str, list[str]] = {}
+    for name in ids:
+        parsed = parse_variant(name)
+        if parsed is None or "#" in name or "," in name:
+            choices[name] = [name]
+            continue
+        hosted = f"{parsed.contestant}@{parsed.server}"
+        choices[name] = [
+            parsed.contestant,
+            hosted,
+            f"{parsed.contestant}+{parsed.runtime}",
+            name,
+        ]
+    found = {}
+    for name in ids:
+        taken = {choice for other in ids if other != name for choice in choices[other]}
+        found[name] = plain(next((c for c in choices[name] if c not in taken), name))
+    return found
