@@ -1,7 +1,7 @@
 """Start a variant, wait until it is ready, measure its process tree, stop it."""
 
 from servemark.launch.ceiling import measure_ceiling
-from servemark.launch.cores import available_cores, pinned, split_cores
+from servemark.launch.cores import available_cores, favoured, pinned, split_cores
 from servemark.launch.server import (
     Launch,
     Server,
@@ -26,6 +26,7 @@ __all__ = [
     "available_cores",
     "circumstances",
     "describe_exit",
+    "favoured",
     "free_port",
     "is_healthy",
     "measure_ceiling",

@@ -10,6 +10,8 @@ from pathlib import Path
 from servemark.records import Cores
 
 TOPOLOGY = Path("/sys/devices/system/cpu")
+HIGHEST_PRIORITY = -20
+"""The least niceness that Linux knows."""
 
 
 def available_cores() -> list[int]:
@@ -46,6 +48,22 @@ def pinned(cores: tuple[int, ...]) -> Iterator[None]:
         yield
     finally:
         os.sched_setaffinity(0, before)
+
+
+@contextmanager
+def favoured() -> Iterator[bool]:
+    """This process, and what it starts, go before other work meanwhile, where that may be: yields
+    whether it may (root, or a limit on niceness that allows it)."""
+    before = os.getpriority(os.PRIO_PROCESS, 0)
+    try:
+        os.setpriority(os.PRIO_PROCESS, 0, HIGHEST_PRIORITY)
+    except PermissionError:
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        os.setpriority(os.PRIO_PROCESS, 0, before)
 
 
 def _place(cpu: int) -> tuple[int, int]:

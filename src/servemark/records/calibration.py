@@ -116,6 +116,8 @@ class Calibration(Record):
     quick: bool
     machine: Machine
     cores: Cores
+    favoured: bool = False
+    """Whether server and generators went before other work of the machine (highest priority)."""
     generators: dict[str, str]
     """Versions of the generators that took part, by name."""
     absent: tuple[Exclusion, ...]

@@ -76,6 +76,8 @@ def _facts(found: Calibration) -> str:
             f"{found.engine_waited_share:.2%} and the truth server's for "
             f"{found.server_waited_share:.2%} of the time; the highest percentiles contain it"
         )
+    if found.favoured:
+        lines.append("- server and generators had the highest priority (niceness −20)")
     if found.cores.warning:
         lines.append(f"- {found.cores.warning}")
     return "\n".join(lines)

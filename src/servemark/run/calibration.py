@@ -16,7 +16,7 @@ from servemark import __version__
 from servemark.catalog import Picture
 from servemark.engines import Assignment
 from servemark.errors import EngineError
-from servemark.launch import pinned
+from servemark.launch import favoured, pinned
 from servemark.plan import schedule_of
 from servemark.plan.calibration import (
     CONSERVATION_CONNECTIONS,
@@ -89,7 +89,11 @@ class CalibrationBench:
 def calibrate(bench: CalibrationBench, extent: Extent, watcher: Watcher) -> Calibration:
     """Measure everything. Raises ``LaunchError`` or ``EngineError`` where servemark itself fails;
     another generator that fails is named in the notes."""
-    with tempfile.TemporaryDirectory(prefix="servemark-") as scratch, pinned(bench.cores.engine):
+    with (
+        tempfile.TemporaryDirectory(prefix="servemark-") as scratch,
+        pinned(bench.cores.engine),
+        favoured() as is_favoured,
+    ):
         run = _Run(bench, extent, watcher, Path(scratch))
         fixed_ns = run.fixed_cost()
         comparisons = [*run.closed(fixed_ns), *run.open(fixed_ns)]
@@ -112,6 +116,7 @@ def calibrate(bench: CalibrationBench, extent: Extent, watcher: Watcher) -> Cali
         quick=extent.quick,
         machine=this_machine(),
         cores=bench.cores,
+        favoured=is_favoured,
         generators=dict(bench.versions),
         absent=tuple(bench.absent),
         server_error=server_error,

@@ -169,6 +169,22 @@ def test_a_plan_cut_off_anywhere_goes_on_as_if_it_had_not_been(changes: dict[str
     assert Plan(made, VARIANTS[:3]).next(history) is None
 
 
+def test_a_clock_that_jumps_changes_no_decision() -> None:
+    """Wall-clock times name a run and its trials; nothing is decided from them."""
+    plan = Plan(board(), VARIANTS)
+    history: list[TrialResult] = []
+    jumped: list[TrialResult] = []
+    years = random.Random(3)
+    while (trial := plan.next(history)) is not None:
+        assert plan.next(jumped) == trial
+        found = answered(trial, SPEEDS[trial.variant.id])
+        history.append(found)
+        utc = f"{years.randint(1970, 2100)}-01-01T00:00:00Z"
+        jumped.append(found.model_copy(update={"started_utc": utc}))
+    assert plan.next(jumped) is None
+    assert plan.outlook(jumped) == plan.outlook(history)
+
+
 def test_a_variant_that_fails_twice_in_a_row_is_given_up() -> None:
     def outcome(trial: Trial) -> TrialResult:
         broken = trial.variant.contestant == "python/flask"

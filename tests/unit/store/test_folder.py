@@ -120,6 +120,20 @@ def test_a_run_of_a_newer_servemark_is_refused(folder: RunFolder) -> None:
         folder.header()
 
 
+def test_a_run_of_schema_1_is_upgraded_on_reading(folder: RunFolder) -> None:
+    path = folder.path / "run.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "schema_version": 1}))
+    folder.append_trial(trial(0))
+    lines = folder.path / "trials.jsonl"
+    old = json.loads(lines.read_text())
+    del old["circumstances"]
+    lines.write_text(json.dumps({**old, "steal_share": 0.01}) + "\n")
+    assert folder.header().board.name == "mine"
+    (upgraded,) = folder.trials()
+    assert upgraded.circumstances.steal_share == 0.01
+    assert upgraded.trial == trial(0).trial
+
+
 def test_a_second_process_on_one_run_is_refused(folder: RunFolder) -> None:
     with folder.locked(), pytest.raises(UsageError, match="Another servemark"):  # noqa: SIM117
         with RunFolder(folder.path).locked():
