@@ -46,24 +46,33 @@ class Layer:
 
 
 def write(weights: list[Any], history: dict[str, Any], out: Path) -> dict[str, int]:
-    """Write all formats, the history and the pictures to `out`; return the bytes of each entry.
-
-    Everything is made in a folder beside `out` first, so that a failure leaves `out` as it was.
-    """
+    """Write all formats, the history and the pictures to `out`; return the bytes of each entry."""
     layers = [
         Layer("hidden", np.asarray(weights[0], "<f4"), np.asarray(weights[1], "<f4"), "relu"),
         Layer(OUTPUT, np.asarray(weights[2], "<f4"), np.asarray(weights[3], "<f4"), "softmax"),
     ]
+
+    def make(folder: Path) -> None:
+        for exporter in EXPORTERS:
+            exporter(layers, folder)
+        write_json(folder / "model.json", description(layers))
+        write_json(folder / "history.json", history)
+        plots.draw_history(history, folder / "history.png")
+        plots.draw_architecture(folder / "architecture.png")
+
+    return publish(make, out)
+
+
+def publish(make: Callable[[Path], None], out: Path) -> dict[str, int]:
+    """Let `make` fill a folder beside `out`, then put its entries into `out`; return their bytes.
+
+    A failure leaves `out` as it was.
+    """
     try:
         out.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as scratch:
             folder = Path(scratch)
-            for exporter in EXPORTERS:
-                exporter(layers, folder)
-            write_json(folder / "model.json", description(layers))
-            write_json(folder / "history.json", history)
-            plots.draw_history(history, folder / "history.png")
-            plots.draw_architecture(folder / "architecture.png")
+            make(folder)
             entries = sorted(folder.iterdir())
             sizes = {entry.name: size_bytes(entry) for entry in entries}
             for entry in entries:

@@ -14,7 +14,7 @@ import json
 import math
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -49,31 +49,50 @@ class TrainingError(Exception):
 
 
 @dataclass(frozen=True)
+class Training:
+    """What a model of digits is trained by: `shape` is that of one image as the model takes it,
+    `rate` gives an epoch's learning rate, and `export` writes model and history to a folder.
+    """
+
+    network: Callable[[], Any]
+    shape: tuple[int, ...]
+    batch: int
+    epochs: int
+    rate: Callable[[int], float]
+    wanted_accuracy: float
+    export: Callable[[Any, dict[str, Any], Path], dict[str, int]]
+
+    def inputs(self, digits: data.Digits) -> Any:
+        return digits.inputs().reshape(-1, *self.shape)
+
+
+@dataclass(frozen=True)
 class Recipe:
     """What may differ between trainings. `subset`: how many images are used, None is all."""
 
-    seed: int = SEED
-    epochs: int = EPOCHS
+    seed: int
+    epochs: int
     subset: int | None = None
 
-    @property
-    def whole(self) -> bool:
-        return self.subset is None and self.epochs == EPOCHS
+    def is_whole(self, training: Training) -> bool:
+        return self.subset is None and self.epochs == training.epochs
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    options = arguments(argv)
+def run(training: Training, folder: Path, argv: Sequence[str] | None = None) -> int:
+    """The training script of the model in `folder`, from its arguments to its exit status."""
+    options = arguments(training, folder, argv)
     recipe = Recipe(options.seed, options.epochs, options.subset)
     try:
         mnist = data.load(options.data, options.data_cache)
-        model, history = train(mnist.train, recipe)
-        history["test"] = test(model, mnist.test)
-        if recipe.whole and history["test"]["accuracy"] < WANTED_ACCURACY:
+        model, history = train(training, mnist.train, recipe)
+        history["test"] = test(training, model, mnist.test)
+        if recipe.is_whole(training) and history["test"]["accuracy"] < training.wanted_accuracy:
             raise TrainingError(
-                f"test accuracy {history['test']['accuracy']:.4f} is below {WANTED_ACCURACY}, "
-                "so nothing was exported: check the versions against requirements.txt."
+                f"test accuracy {history['test']['accuracy']:.4f} is below "
+                f"{training.wanted_accuracy}, so nothing was exported: check the versions against "
+                "requirements.txt."
             )
-        sizes = export.write(model.get_weights(), history, options.out)
+        sizes = training.export(model, history, options.out)
     except (data.DataError, TrainingError, export.ExportError) as error:
         print(f"train: {error}", file=sys.stderr)
         return 1
@@ -81,12 +100,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
+def arguments(
+    training: Training, folder: Path, argv: Sequence[str] | None
+) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description="Train the digit model on MNIST and export it in every format."
     )
     parser.add_argument(
-        "--out", type=Path, default=HERE / "export", help="folder to export to (default: export)"
+        "--out", type=Path, default=folder / "export", help="folder to export to (default: export)"
     )
     parser.add_argument(
         "--data", type=Path, help="folder with the four uncompressed IDX files; nothing is fetched"
@@ -98,7 +119,10 @@ def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         "--subset", type=count, help="train on this many images only (default: all 60,000)"
     )
     parser.add_argument(
-        "--epochs", type=count, default=EPOCHS, help=f"at most this many (default: {EPOCHS})"
+        "--epochs",
+        type=count,
+        default=training.epochs,
+        help=f"at most this many (default: {training.epochs})",
     )
     parser.add_argument(
         "--seed",
@@ -116,7 +140,9 @@ def count(text: str) -> int:
     return value
 
 
-def train(digits: data.Digits, recipe: Recipe) -> tuple[Any, dict[str, Any]]:
+def train(
+    training: Training, digits: data.Digits, recipe: Recipe
+) -> tuple[Any, dict[str, Any]]:
     """Fit on part of the images, stop by the loss on the rest, go back to the best weights.
 
     Returns the Keras model and the history (see `history_of`).
@@ -124,9 +150,9 @@ def train(digits: data.Digits, recipe: Recipe) -> tuple[Any, dict[str, Any]]:
     keras.utils.set_random_seed(recipe.seed)
     tf.config.experimental.enable_op_determinism()
     fitted, held_out = split(digits, recipe)
-    model = network()
+    model = training.network()
     model.compile(
-        optimizer=keras.optimizers.Adam(RATE),
+        optimizer=keras.optimizers.Adam(training.rate(0)),
         loss="sparse_categorical_crossentropy",
         metrics=["accuracy"],
     )
@@ -134,14 +160,14 @@ def train(digits: data.Digits, recipe: Recipe) -> tuple[Any, dict[str, Any]]:
         monitor="val_loss", min_delta=MIN_DELTA, patience=PATIENCE, restore_best_weights=True
     )
     fit = model.fit(
-        fitted.inputs(),
+        training.inputs(fitted),
         fitted.labels,
-        batch_size=BATCH,
+        batch_size=training.batch,
         epochs=recipe.epochs,
-        validation_data=(held_out.inputs(), held_out.labels),
+        validation_data=(training.inputs(held_out), held_out.labels),
         verbose=0,
         callbacks=[
-            keras.callbacks.LearningRateScheduler(rate),
+            keras.callbacks.LearningRateScheduler(training.rate),
             stopping,
             keras.callbacks.LambdaCallback(on_epoch_end=say),
         ],
@@ -226,12 +252,18 @@ def history_of(
     }
 
 
-def test(model: Any, digits: data.Digits) -> dict[str, float | int]:
+def test(training: Training, model: Any, digits: data.Digits) -> dict[str, float | int]:
     """Accuracy on the test set. Called once, after all choices are made."""
-    probabilities = model.predict(digits.inputs(), batch_size=1000, verbose=0)
+    probabilities = model.predict(training.inputs(digits), batch_size=1000, verbose=0)
     right = probabilities.argmax(axis=1) == digits.labels
     return {"images": len(digits), "right": int(right.sum()), "accuracy": float(right.mean())}
 
 
+def write_exports(model: Any, history: dict[str, Any], out: Path) -> dict[str, int]:
+    return export.write(model.get_weights(), history, out)
+
+
+DENSE = Training(network, (784,), BATCH, EPOCHS, rate, WANTED_ACCURACY, write_exports)
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run(DENSE, HERE))

@@ -9,18 +9,21 @@ from servemark.catalog.contestants import (
     suggestion,
 )
 from servemark.catalog.corpus import Picture, RequestParts, multipart, requests_of
-from servemark.catalog.models import Model, load_model
+from servemark.catalog.models import Model, ModelFolder, find_model, load_model, model_names
 
 __all__ = [
     "Contestant",
     "Language",
     "Model",
+    "ModelFolder",
     "Picture",
     "RequestParts",
     "board_names",
+    "find_model",
     "load_board",
     "load_contestants",
     "load_model",
+    "model_names",
     "multipart",
     "requests_of",
     "select_contestants",

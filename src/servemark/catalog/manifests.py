@@ -10,6 +10,13 @@ from pydantic import AfterValidator, Field, NonNegativeInt, model_validator
 
 from servemark.records import Division, Name, PositiveInt, Record
 
+Layout = Literal["NHWC", "NCHW"]
+Channels = Literal[1, 3]
+Resize = Literal["nearest", "bilinear"]
+Activation = Literal["softmax", "logits", "none"]
+"""What the output is: probabilities; logits, whose softmax the server takes; or to be answered as
+it is."""
+
 BUILD_PLACEHOLDERS = frozenset({"env", "runtime", "python", "home"})
 START_PLACEHOLDERS = frozenset({"env", "language", "workers", "threads", "runtime"})
 SERVER_PLACEHOLDERS = START_PLACEHOLDERS | {"app", "host", "port"}
@@ -81,10 +88,33 @@ class CeilingEntry(Record):
     command: Annotated[str, _template(CEILING_PLACEHOLDERS)]
 
 
+class Takes(Record):
+    """Which models can be served, where not all can be: a value for each part of ``model.json``."""
+
+    layouts: tuple[Layout, ...] = ("NHWC", "NCHW")
+    channels: tuple[Channels, ...] = (1, 3)
+    resizes: tuple[Resize, ...] = ("nearest", "bilinear")
+    activations: tuple[Activation, ...] = ("softmax", "logits", "none")
+
+    def obstacle(self, model: ModelDescription) -> str | None:
+        """What of the model cannot be served, such as ``3 channels``, or ``None``."""
+        taken = model.input
+        if taken.layout not in self.layouts:
+            return f"the layout {taken.layout}"
+        if taken.channels not in self.channels:
+            return f"{taken.channels} channels"
+        if taken.resize not in self.resizes:
+            return f"the resize method {taken.resize}"
+        if model.output.activation not in self.activations:
+            return f"the activation {model.output.activation}"
+        return None
+
+
 class RuntimeEntry(Record):
-    """An inference runtime: the exported format that it loads."""
+    """An inference runtime: the exported format that it loads, and the models that it can do."""
 
     format: str
+    takes: Takes = Takes()
 
 
 class ServerEntry(Record):
@@ -132,6 +162,7 @@ class ContestantManifest(Record):
     runtimes: Annotated[tuple[Name, ...], Field(min_length=1)]
     apps: dict[str, str] = {}
     max_workers: PositiveInt | None = None
+    takes: Takes = Takes()
 
 
 class ModelInput(Record):
@@ -139,14 +170,14 @@ class ModelInput(Record):
 
     name: str
     shape: tuple[int | None, ...]
-    layout: Literal["NHWC", "NCHW"]
+    layout: Layout
     dtype: Literal["float32"]
     height: PositiveInt
     width: PositiveInt
-    channels: Literal[1, 3]
+    channels: Channels
     offset: tuple[float, ...]
     scale: tuple[float, ...]
-    resize: Literal["nearest"]
+    resize: Resize
 
     @model_validator(mode="after")
     def _one_value_a_channel(self) -> ModelInput:
@@ -160,7 +191,7 @@ class ModelOutput(Record):
 
     name: str
     shape: tuple[int | None, ...]
-    activation: Literal["softmax"]
+    activation: Activation
 
 
 class DenseLayer(Record):
@@ -186,7 +217,7 @@ class ModelDescription(Record):
 
 
 class TrainEntry(Record):
-    """How a model is trained."""
+    """How a model is trained, or made; both are paths in the model's folder."""
 
     script: str
     requirements: str
@@ -205,14 +236,17 @@ class ModelManifest(Record):
 
 
 class GoldenImage(Record):
-    """One image of the golden set with the reference's answer and the true label."""
+    """One image of the golden set with the reference's answer, and the true label if it is known.
+
+    ``digit`` is the index of the likeliest class, whatever the model's classes are.
+    """
 
     file: str
     format: Literal["png", "jpeg"]
     mode: Literal["grey", "colour"]
     width: PositiveInt
     height: PositiveInt
-    label: int
+    label: int | None
     digit: int
     probability: float
 
@@ -225,11 +259,13 @@ class GoldenAnswer(Record):
 
 
 class GoldenSet(Record):
-    """``golden.json``. ``tolerance`` is the allowed difference in probability, by format."""
+    """``golden.json``. ``tolerance`` is the allowed difference in probability, by format, and
+    ``jpeg_spread`` what other JPEG decoders were seen to differ by, where that was measured."""
 
     schema_version: Literal[1] = Field(alias="schema")
     model: Name
     tolerance: dict[Literal["png", "jpeg"], float]
+    jpeg_spread: dict[str, float] = {}
     test_image: GoldenAnswer
     images: Annotated[tuple[GoldenImage, ...], Field(min_length=1)]
 

@@ -71,17 +71,48 @@ class Model:
         return total.hexdigest()
 
 
-def load_model(root: Path, name: str) -> Model:
-    """The model of that name below ``root``. Raises ``UsageError`` or ``ManifestError``."""
+@dataclass(frozen=True, slots=True)
+class ModelFolder:
+    """A folder below ``models/``, whose model may still have to be trained."""
+
+    name: str
+    folder: Path
+    manifest: ModelManifest
+
+    @property
+    def export_folder(self) -> Path:
+        return self.folder / self.manifest.export
+
+    @property
+    def is_made(self) -> bool:
+        return (self.export_folder / "model.json").exists()
+
+
+def model_names(root: Path) -> list[str]:
+    """The names of the models below ``root``."""
+    return [path.parent.name for path in sorted(root.glob("*/model.toml"))]
+
+
+def find_model(root: Path, name: str) -> ModelFolder:
+    """The folder of that model. Raises ``UsageError`` or ``ManifestError``."""
     folder = root / name
     manifest_path = folder / "model.toml"
     if not manifest_path.exists():
-        known = [path.parent.name for path in sorted(root.glob("*/model.toml"))]
-        raise UsageError(f"There is no model '{name}'{suggestion(name, known)}")
-    manifest = read_document(manifest_path, ModelManifest)
+        raise UsageError(f"There is no model '{name}'{suggestion(name, model_names(root))}")
+    return ModelFolder(name, folder.resolve(), read_document(manifest_path, ModelManifest))
+
+
+def load_model(root: Path, name: str) -> Model:
+    """The model of that name below ``root``. Raises ``UsageError`` or ``ManifestError``."""
+    found = find_model(root, name)
+    folder, manifest = found.folder, found.manifest
+    if not found.is_made and manifest.train is not None:
+        raise UsageError(
+            f"The model '{name}' is not made yet: servemark train --model {name} makes it."
+        )
     description = read_document(folder / manifest.export / "model.json", ModelDescription)
     golden = read_document(folder / manifest.golden / "golden.json", GoldenSet)
     for path in (folder / manifest.test_image, folder / manifest.golden / golden.images[0].file):
         if not path.exists():
             raise ManifestError(f"{path} does not exist: make the golden set of '{name}' again.")
-    return Model(name, folder.resolve(), manifest, description, golden)
+    return Model(name, folder, manifest, description, golden)

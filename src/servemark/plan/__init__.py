@@ -2,7 +2,7 @@
 
 from servemark.plan.arrivals import ARRIVALS, schedule_of
 from servemark.plan.blocks import Outlook, Plan, given_up
-from servemark.plan.matrix import cross
+from servemark.plan.matrix import cross, obstacle
 from servemark.plan.probes import capacities
 
 __all__ = [
@@ -12,5 +12,6 @@ __all__ = [
     "capacities",
     "cross",
     "given_up",
+    "obstacle",
     "schedule_of",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from servemark.catalog import Contestant, Model
 from servemark.records import Board, Exclusion, Variant
@@ -13,13 +13,15 @@ def cross(
 ) -> tuple[list[Variant], list[Exclusion]]:
     """The variants of a board: servers × runtimes of each contestant, as far as they can serve.
 
-    Of the board's runtimes a contestant enters with those that it has, or else with its first.
+    Of the board's runtimes a contestant enters with those that it has, or else with the first of
+    its own that can serve the model.
     """
     variants: list[Variant] = []
     exclusions: list[Exclusion] = []
     for contestant in contestants:
-        for variant in contestant.variants(board.runtimes, board.settings):
-            exclusion = _obstacle(contestant, variant, model)
+        runtimes = _runtimes(board, contestant, model)
+        for variant in contestant.variants(runtimes, board.settings):
+            exclusion = obstacle(contestant, variant, model)
             if exclusion is None:
                 variants.append(variant)
             else:
@@ -27,13 +29,22 @@ def cross(
     return variants, exclusions
 
 
-def _obstacle(contestant: Contestant, variant: Variant, model: Model) -> Exclusion | None:
-    needed = contestant.format_of(variant.runtime)
-    if needed not in model.description.formats:
+def _runtimes(board: Board, contestant: Contestant, model: Model) -> Sequence[str]:
+    own = contestant.manifest.runtimes
+    if set(own) & set(board.runtimes):
+        return board.runtimes
+    able = (name for name in own if _unable(contestant, name, model) is None)
+    return (next(able, own[0]),)
+
+
+def obstacle(contestant: Contestant, variant: Variant, model: Model) -> Exclusion | None:
+    """Why that variant cannot serve the model, or ``None``."""
+    unable = _unable(contestant, variant.runtime, model)
+    if unable is not None:
         return Exclusion(
             name=variant.id,
-            reason=f"{variant.runtime} needs the format '{needed}', which '{model.name}' lacks",
-            remedy=f"choose one of the formats {', '.join(sorted(model.description.formats))}",
+            reason=unable,
+            remedy="leave it out, or take another model: servemark model list",
         )
     most = contestant.manifest.max_workers
     if most is not None and variant.settings.workers > most:
@@ -42,4 +53,17 @@ def _obstacle(contestant: Contestant, variant: Variant, model: Model) -> Exclusi
             reason=f"it can have at most {most} workers, not {variant.settings.workers}",
             remedy=f"a board with workers = {most}",
         )
+    return None
+
+
+def _unable(contestant: Contestant, runtime: str, model: Model) -> str | None:
+    """Why the contestant cannot serve the model with that runtime, or ``None``."""
+    entry = contestant.language.manifest.runtimes[runtime]
+    if entry.format not in model.description.formats:
+        there = ", ".join(sorted(model.description.formats))
+        return f"{runtime} needs the format '{entry.format}', and '{model.name}' has {there}"
+    for who, takes in ((runtime, entry.takes), (contestant.name, contestant.manifest.takes)):
+        unknown = takes.obstacle(model.description)
+        if unknown is not None:
+            return f"{who} cannot do {unknown}, which '{model.name}' has"
     return None

@@ -7,12 +7,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from servemark.catalog import Model
+from servemark.catalog import ModelFolder
 from servemark.errors import TrainError
 from servemark.prepare.tools import Toolbox
 
 
-def train(model: Model, home: Path, toolbox: Toolbox, options: Sequence[str]) -> None:
+def train(model: ModelFolder, home: Path, toolbox: Toolbox, options: Sequence[str]) -> None:
     """Run the model's training script in an environment of its own; its output is the user's.
 
     Raises ``TrainError`` when the model has no script, or when the script fails: it has said why.
@@ -20,8 +20,21 @@ def train(model: Model, home: Path, toolbox: Toolbox, options: Sequence[str]) ->
     entry = model.manifest.train
     if entry is None:
         raise TrainError(f"The model '{model.name}' has no training script in its model.toml.")
-    environment = home / "envs" / f"train-{model.name}"
-    requirements = model.folder / entry.requirements
+    # Models that share their requirements share the environment.
+    requirements = (model.folder / entry.requirements).resolve()
+    name = f"train-{requirements.parent.name.strip('_')}"
+    python = python_with(requirements, home / "envs" / name, toolbox)
+    script = model.folder / entry.script
+    done = subprocess.run([str(python), str(script), *options], env=toolbox.environment)
+    if done.returncode != 0:
+        raise TrainError(f"Training '{model.name}' did not succeed; see above.")
+
+
+def python_with(requirements: Path, environment: Path, toolbox: Toolbox) -> Path:
+    """A Python with those requirements, pinned by hashes; made anew where they have changed.
+
+    Raises ``TrainError``.
+    """
     python = environment / "bin" / "python"
     stamp = environment / "requirements.txt"
     if not stamp.exists() or stamp.read_bytes() != requirements.read_bytes():
@@ -32,14 +45,11 @@ def train(model: Model, home: Path, toolbox: Toolbox, options: Sequence[str]) ->
         install = ["uv", "pip", "install", "--quiet", "--python", str(python), "--require-hashes"]
         _call([*install, "--requirement", str(requirements)], toolbox)
         stamp.write_bytes(requirements.read_bytes())
-    script = model.folder / entry.script
-    done = subprocess.run([str(python), str(script), *options], env=toolbox.environment)
-    if done.returncode != 0:
-        raise TrainError(f"Training '{model.name}' did not succeed; see above.")
+    return python
 
 
 def _call(argv: list[str], toolbox: Toolbox) -> None:
     done = subprocess.run(argv, env=toolbox.environment, capture_output=True, text=True)
     if done.returncode != 0:
         lines = done.stderr.strip().splitlines() or ["no reason given"]
-        raise TrainError(f"The training environment cannot be made: {lines[-1]}")
+        raise TrainError(f"The environment of {argv[-1]} cannot be made: {lines[-1]}")
