@@ -15,8 +15,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import golden_set
 from describe import Description, ModelError, Said, describe, open_session, read_onnx
-from golden_set import Golden, GoldenSet, find_images, make
+from golden_set import Golden, GoldenSet, find_images, label_of, make
 from reference import Reference, decode
 
 BEST = 3
@@ -59,7 +60,8 @@ def add(options: argparse.Namespace) -> dict[str, Any]:
     files = find_images(options.images)
     if not files:
         raise ModelError(f"There is no JPEG or PNG file in {options.images} or below.")
-    golden = make(reference, files)
+    labels = found.document["labels"]
+    golden = make(reference, {file: label_of(file, labels) for file in files})
     if not golden.images:
         reasons = ", ".join(f"{count} {reason}" for reason, count in golden.left_out.most_common())
         raise ModelError(
@@ -80,16 +82,9 @@ def write(
 ) -> None:
     """model.toml, export/ and golden/; `shown` becomes the TEST_IMAGE."""
     (out / "export").mkdir(parents=True)
-    (out / "golden" / "images").mkdir(parents=True)
     (out / "export" / "model.onnx").write_bytes(content)
     (out / "export" / "model.json").write_text(json.dumps(found.document, indent=2) + "\n")
-    rows = []
-    for number, image in enumerate(golden.images):
-        file = f"images/{number:04d}.{'jpg' if image.format == 'jpeg' else 'png'}"
-        (out / "golden" / file).write_bytes(image.body)
-        rows.append(row(file, image))
-    write_golden(out / "golden" / "golden.json", found.document["name"], golden, shown, rows)
-    test_image = rows[next(at for at, each in enumerate(golden.images) if each is shown)]["file"]
+    test_image = golden_set.keep(out / "golden", found.document["name"], golden, shown)
     manifest = {
         "title": found.document["title"],
         "licence": "not stated",
@@ -101,39 +96,6 @@ def write(
     # A JSON string is a TOML string too.
     lines = [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in manifest.items()]
     (out / "model.toml").write_text("\n".join(lines) + "\n")
-
-
-def row(file: str, image: Golden) -> dict[str, Any]:
-    return {
-        "file": file,
-        "format": image.format,
-        "mode": image.mode,
-        "width": image.width,
-        "height": image.height,
-        "label": image.label,
-        "digit": image.index,
-        "probability": nine_digits(image.probability),
-    }
-
-
-def write_golden(
-    path: Path, name: str, golden: GoldenSet, shown: Golden, rows: list[dict[str, Any]]
-) -> None:
-    head = {
-        "schema": 1,
-        "model": name,
-        "tolerance": golden.tolerance,
-        "jpeg_spread": {name: float(f"{at:.2g}") for name, at in golden.jpeg_spread.items()},
-        "test_image": {"digit": shown.index, "probability": nine_digits(shown.probability)},
-    }
-    # One line an image, so that a change shows as the lines it concerns.
-    lines = ",\n".join(f"    {json.dumps(each)}" for each in rows)
-    path.write_text(f'{json.dumps(head, indent=2)[:-2]},\n  "images": [\n{lines}\n  ]\n}}\n')
-
-
-def nine_digits(probability: float) -> float:
-    """Nine significant digits tell every float32 from the next."""
-    return float(f"{probability:.9g}")
 
 
 def summary(

@@ -13,6 +13,7 @@ import onnx
 import onnxruntime
 from google.protobuf.message import DecodeError
 from onnx.external_data_helper import load_external_data_for_model, uses_external_data
+
 from reference import Floats, load
 
 LARGEST_BYTES = (1 << 31) - 1  # what protobuf, and so a single ONNX file, can hold
@@ -201,9 +202,7 @@ def _image(
                 f"The input '{name}' has the shape {spelled(sizes)}, so its {part} is {there} and "
                 f"not {asked}: correct --size, --channels or --layout."
             )
-    height, width, channels = (
-        there or asked for asked, there in zip(wanted, known, strict=True)
-    )
+    height, width, channels = (there or asked for asked, there in zip(wanted, known, strict=True))
     if not height or not width:
         raise ModelError(
             f"The input '{name}' has the shape {spelled(sizes)}, which leaves the image's size "
@@ -271,17 +270,17 @@ def _output(
     if said.output is not None and said.output not in names:
         raise ModelError(f"The model has no output '{said.output}', but {', '.join(names)}.")
     if said.output is None and len(names) > 1:
-        raise ModelError(f"The model has {len(names)} outputs: choose one with --output, of "
-                         f"{', '.join(names)}.")
+        raise ModelError(
+            f"The model has {len(names)} outputs: choose one with --output, of {', '.join(names)}."
+        )
     sources["output"] = "option" if said.output else "graph"
     name = said.output or names[0]
     try:
         y = run(session, given, name, np.zeros(given["shape"][1:], np.float32))
     except Exception as error:  # ONNX Runtime's errors have no base class of their own
         reason = str(error).splitlines()[0].rstrip(".")
-        raise ModelError(
-            f"The model does not run with an input of {spelled([1, *given['shape'][1:]])}: {reason}."
-        ) from error
+        shape = spelled([1, *given["shape"][1:]])
+        raise ModelError(f"The model does not run with an input of {shape}: {reason}.") from error
     if y.ndim != 2 or y.shape[0] != 1 or y.shape[1] < 2:
         raise ModelError(
             f"The output '{name}' has the shape {spelled([*y.shape])}, and a classifier gives one "
@@ -309,9 +308,7 @@ def _labels(said: Said, count: int, sources: dict[str, str]) -> list[str]:
 def _activation(content: bytes, output: str) -> str:
     """By the operator that makes the output: softmax, none for a sigmoid, logits for others."""
     made_by = {
-        name: node
-        for node in onnx.load_from_string(content).graph.node
-        for name in node.output
+        name: node for node in onnx.load_from_string(content).graph.node for name in node.output
     }
     node = made_by.get(output)
     while node is not None and node.op_type in PASSING:

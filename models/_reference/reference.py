@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime
 
+Luma = npt.NDArray[np.uint8]  # (H, W)
 Pixels = npt.NDArray[np.uint8]  # (H, W) luma, or (H, W, 3) RGB
 Floats = npt.NDArray[np.float32]
 
@@ -62,9 +63,7 @@ def load(onnx_model: bytes) -> Any:
     options.intra_op_num_threads = 1
     options.log_severity_level = 4  # what matters is raised
     try:
-        return onnxruntime.InferenceSession(
-            onnx_model, options, providers=["CPUExecutionProvider"]
-        )
+        return onnxruntime.InferenceSession(onnx_model, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # ONNX Runtime's errors have no base class of their own
         raise ValueError(f"ONNX Runtime does not load the model: {error}") from error
 

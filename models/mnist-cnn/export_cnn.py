@@ -9,10 +9,11 @@ import keras
 import numpy as np
 import onnx
 import tensorflow as tf
-from export import INPUT, ONNX_IR, ONNX_OPSET, OUTPUT, publish, tensor_info, write_json
 from google.protobuf.json_format import MessageToDict
 from onnx import TensorProto, helper, numpy_helper
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+
+from export import INPUT, ONNX_IR, ONNX_OPSET, OUTPUT, publish, tensor_info, write_json
 
 SIDE, DIGITS = 28, 10
 
@@ -164,7 +165,8 @@ def export_tfjs(module: Any, folder: Path) -> None:
             weights.append({"name": node.name, "shape": list(value.shape), "dtype": kind})
             values.append(value.tobytes())
             tensor = entry["attr"]["value"]["tensor"]
-            entry["attr"]["value"] = {"tensor": {key: tensor[key] for key in ("dtype", "tensorShape")}}
+            kept = {key: tensor[key] for key in ("dtype", "tensorShape")}
+            entry["attr"]["value"] = {"tensor": kept}
         nodes.append(entry)
     (given,) = [tensor.op.inputs[0] for tensor in frozen.outputs]
     content = {
@@ -182,4 +184,3 @@ def export_tfjs(module: Any, folder: Path) -> None:
     target.mkdir()
     write_json(target / "model.json", content)
     (target / "group1-shard1of1.bin").write_bytes(b"".join(values))
-

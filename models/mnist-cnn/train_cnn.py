@@ -15,9 +15,9 @@ from typing import Any
 HERE = Path(__file__).resolve().parent
 sys.path.append(str(HERE.parent / "mnist"))  # what the models of digits share
 
-import export_cnn  # noqa: E402
-import keras  # noqa: E402
-import train  # noqa: E402
+import train  # isort: skip - it sets TensorFlow up
+import export_cnn
+import keras
 
 EPOCHS = 12
 BATCH = 64

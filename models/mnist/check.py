@@ -24,6 +24,8 @@ from typing import Any
 
 import numpy as np
 
+sys.path.append(str(Path(__file__).resolve().parents[1] / "_reference"))
+
 from reference import Floats, Reference, decode
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -62,7 +64,7 @@ class Export:
         return self.folder / str(self.spec["formats"][name])
 
 
-Runtime = Callable[[Export, Floats], Floats]  # inputs (n, 784) to probabilities (n, 10)
+Runtime = Callable[[Export, Floats], Floats]  # inputs (n, *shape) to probabilities (n, 10)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -100,7 +102,7 @@ def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 def opened(export: Path, golden: Path) -> tuple[Reference, dict[str, Any], Floats]:
-    """The reference, golden.json, and the golden images as the model takes them, (n, 784)."""
+    """The reference, golden.json, and the golden images as the model takes them, (n, *shape)."""
     try:
         reference = Reference.open(export)
         entries = json.loads((golden / "golden.json").read_text())
@@ -194,7 +196,7 @@ def run_tfjs(export: Export, inputs: Floats) -> Floats:
         str(model),
         export.input,
         export.output,
-        str(inputs.shape[1]),
+        *map(str, inputs.shape[1:]),
     ]
     modules = {"NODE_PATH": str(export.node_modules.resolve())} if export.node_modules else {}
     try:

@@ -22,6 +22,8 @@ import cv2
 import numpy as np
 from PIL import Image
 
+sys.path.append(str(Path(__file__).resolve().parents[1] / "_reference"))
+
 from reference import Luma, Reference, decode, sample
 
 HERE = Path(__file__).resolve().parent

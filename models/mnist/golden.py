@@ -20,6 +20,9 @@ from typing import Any
 import numpy as np
 
 import data
+
+sys.path.append(str(Path(__file__).resolve().parents[1] / "_reference"))
+
 import drawing
 from drawing import Form
 from reference import Floats, Luma, Reference, decode

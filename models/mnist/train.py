@@ -100,9 +100,7 @@ def run(training: Training, folder: Path, argv: Sequence[str] | None = None) -> 
     return 0
 
 
-def arguments(
-    training: Training, folder: Path, argv: Sequence[str] | None
-) -> argparse.Namespace:
+def arguments(training: Training, folder: Path, argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description="Train the digit model on MNIST and export it in every format."
     )
@@ -140,9 +138,7 @@ def count(text: str) -> int:
     return value
 
 
-def train(
-    training: Training, digits: data.Digits, recipe: Recipe
-) -> tuple[Any, dict[str, Any]]:
+def train(training: Training, digits: data.Digits, recipe: Recipe) -> tuple[Any, dict[str, Any]]:
     """Fit on part of the images, stop by the loss on the rest, go back to the best weights.
 
     Returns the Keras model and the history (see `history_of`).

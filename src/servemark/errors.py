@@ -33,3 +33,7 @@ class StoreError(ServemarkError):
 
 class TrainError(ServemarkError):
     """The model could not be trained or exported."""
+
+
+class ModelError(ServemarkError):
+    """A model cannot be added."""

@@ -12,7 +12,7 @@ import (
 const maxSide = 4096 // pixels
 
 // fill decodes a JPEG or PNG and writes the model's input into x. Only the
-// pixels that nearest neighbour takes are converted.
+// pixels that the resizing takes are converted.
 func (m *model) fill(x []float32, encoded []byte) error {
 	img, err := decode(encoded)
 	if err != nil {
@@ -24,6 +24,10 @@ func (m *model) fill(x []float32, encoded []byte) error {
 		pixel, channel = 1, height*width
 	}
 	size := img.Bounds().Size()
+	if m.Input.Resize == "bilinear" {
+		m.interpolate(x, img, pixel, channel)
+		return nil
+	}
 	if channels == 1 {
 		luma := lumaOf(img)
 		for r := range height {
@@ -46,6 +50,42 @@ func (m *model) fill(x []float32, encoded []byte) error {
 		}
 	}
 	return nil
+}
+
+// interpolate is bilinear between pixel centres: destination r takes
+// (r + 1/2) H / height - 1/2, held to the image. pixel and channel are the
+// distances in x.
+func (m *model) interpolate(x []float32, img image.Image, pixel, channel int) {
+	size := img.Bounds().Size()
+	luma, rgb := lumaOf(img), rgbOf(img)
+	values := func(x, y int) [3]float64 {
+		if m.Input.Channels == 1 {
+			return [3]float64{float64(luma(x, y))}
+		}
+		red, green, blue := rgb(x, y)
+		return [3]float64{float64(red), float64(green), float64(blue)}
+	}
+	for r := range m.Input.Height {
+		above, below, down := between(r, m.Input.Height, size.Y)
+		for c := range m.Input.Width {
+			left, right, across := between(c, m.Input.Width, size.X)
+			corners := [4][3]float64{values(left, above), values(right, above), values(left, below), values(right, below)}
+			for k := range m.Input.Channels {
+				upper := corners[0][k]*(1-across) + corners[1][k]*across
+				lower := corners[2][k]*(1-across) + corners[3][k]*across
+				mixed := float32(upper*(1-down) + lower*down)
+				x[(r*m.Input.Width+c)*pixel+k*channel] = (mixed + m.Input.Offset[k]) * m.Input.Scale[k]
+			}
+		}
+	}
+}
+
+// between gives the two neighbours of a position, and how far it is from the first.
+func between(position, count, there int) (first, second int, part float64) {
+	at := (float64(position)+0.5)*float64(there)/float64(count) - 0.5
+	at = min(max(at, 0), float64(there-1))
+	first = int(at)
+	return first, min(first+1, there-1), at - float64(first)
 }
 
 func decode(encoded []byte) (image.Image, error) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 )
 
 // model is what model.json says of the model's input, output and answer.
@@ -66,8 +67,8 @@ func (m *model) problem() string {
 		return fmt.Sprintf("input.layout must be NHWC or NCHW, not %q", in.Layout)
 	case in.Dtype != "float32":
 		return fmt.Sprintf("input.dtype must be float32, not %q", in.Dtype)
-	case in.Resize != "nearest":
-		return fmt.Sprintf("input.resize must be nearest, not %q", in.Resize)
+	case in.Resize != "nearest" && in.Resize != "bilinear":
+		return fmt.Sprintf("input.resize must be nearest or bilinear, not %q", in.Resize)
 	case in.Channels != 1 && in.Channels != 3:
 		return fmt.Sprintf("input.channels must be 1 or 3, not %d", in.Channels)
 	case in.Height < 1 || in.Width < 1:
@@ -76,8 +77,8 @@ func (m *model) problem() string {
 		return "input.offset and input.scale must have one number per channel"
 	case shapeFor(in.Shape).FlattenedSize() != int64(in.Height*in.Width*in.Channels):
 		return "input.shape does not hold height x width x channels values"
-	case m.Output.Activation != "softmax":
-		return fmt.Sprintf("output.activation must be softmax, not %q", m.Output.Activation)
+	case !slices.Contains([]string{"softmax", "logits", "none"}, m.Output.Activation):
+		return fmt.Sprintf("output.activation must be softmax, logits or none, not %q", m.Output.Activation)
 	case in.Name == "" || m.Output.Name == "" || m.Answer == "" || len(m.Labels) == 0:
 		return "input.name, output.name, answer and labels must not be empty"
 	case m.Formats.ONNX == "":

@@ -2,6 +2,7 @@ package predictor
 
 import (
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 
@@ -14,6 +15,7 @@ type session struct {
 	run    *ort.AdvancedSession
 	input  []float32
 	output []float32
+	logits bool // whether the output still lacks its softmax
 }
 
 // answer is what the last run found.
@@ -24,7 +26,15 @@ func (s *session) answer() Answer {
 			best = i
 		}
 	}
-	return Answer{best, float64(s.output[best])}
+	largest := float64(s.output[best])
+	if !s.logits {
+		return Answer{best, largest}
+	}
+	sum := 0.0 // softmax, of which one value is wanted
+	for _, logit := range s.output {
+		sum += math.Exp(float64(logit) - largest)
+	}
+	return Answer{best, 1 / sum}
 }
 
 // shapeFor is a model.json shape with a batch of one.
@@ -89,5 +99,5 @@ func openSession(m *model, content []byte, threads int) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &session{run, input.GetData(), output.GetData()}, nil
+	return &session{run, input.GetData(), output.GetData(), m.Output.Activation == "logits"}, nil
 }

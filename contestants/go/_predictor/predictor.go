@@ -91,7 +91,8 @@ func (p *Predictor) predict(image []byte, stage Stage) (answer Answer, err error
 		for _, x := range s.input {
 			sum += float64(x)
 		}
-		return Answer{int(math.Floor(sum)) % len(p.model.Labels), stageProbability}, nil
+		labels := len(p.model.Labels)
+		return Answer{(int(math.Floor(sum))%labels + labels) % labels, stageProbability}, nil
 	}
 	if err := s.run.Run(); err != nil {
 		return Answer{}, err

@@ -67,6 +67,26 @@ func TestLumaIsBT601RoundedToTheNearest(t *testing.T) {
 	}
 }
 
+func TestBilinearMixesTheNeighbours(t *testing.T) {
+	img := image.NewGray(image.Rect(0, 0, 6, 4)) // between rows 0 and 1, 2 and 3; columns 0 and 1, 2 and 3, 4 and 5
+	for y := range 4 {
+		for x := range 6 {
+			img.SetGray(x, y, color.Gray{uint8(10*y + x)})
+		}
+	}
+	m := small(t, "NHWC", 1)
+	m.Input.Resize, m.Input.Offset, m.Input.Scale = "bilinear", []float32{1}, []float32{2}
+	equal(t, fill(t, m, asPNG(t, img)), 13, 17, 21, 53, 57, 61)
+}
+
+func TestLogitsBecomeTheSoftmaxOfTheLargest(t *testing.T) {
+	s := session{output: []float32{-1, 2, 1}, logits: true}
+	want := 1 / (math.Exp(-3) + 1 + math.Exp(-1))
+	if got := s.answer(); got.Index != 1 || math.Abs(got.Probability-want) > 1e-12 {
+		t.Fatalf("got %v, want 1, %v", got, want)
+	}
+}
+
 func TestNearestNeighbourTakesTheFlooredPixel(t *testing.T) {
 	img := image.NewGray(image.Rect(0, 0, 7, 5)) // rows 0 and 2; columns 0, 2 and 4
 	for y := range 5 {

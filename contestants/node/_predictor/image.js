@@ -23,7 +23,8 @@ export async function pixelsOf(image, model) {
   } catch {
     throw Failure.undecodable();
   }
-  return sample(decoded.data, decoded.info, model);
+  const resize = model.input.resize === 'bilinear' ? interpolate : sample;
+  return resize(decoded.data, decoded.info, model);
 }
 
 /**
@@ -81,6 +82,42 @@ export function sample(data, { width: W, height: H, channels: C }, { input, norm
     }
   }
   return x;
+}
+
+/**
+ * Bilinear between pixel centres: destination r takes (r + 1/2) H / height - 1/2, held to the image.
+ * data: as of sample.
+ */
+export function interpolate(data, { width: W, height: H, channels: C }, { input }) {
+  const { height, width, channels, offset, scale } = input;
+  const plane = height * width;
+  const x = new Float32Array(plane * channels);
+  const [step, apart] = input.layout === 'NHWC' ? [channels, 1] : [1, plane];
+  const value = (pixel, channel) => {
+    const at = pixel * C;
+    if (C < 3) return data[at];
+    return channels === 1 ? luma(data[at], data[at + 1], data[at + 2]) : data[at + channel];
+  };
+  const columns = Array.from({ length: width }, (_, c) => between(c, width, W));
+  for (let r = 0; r < height; r += 1) {
+    const [above, below, down] = between(r, height, H);
+    for (let c = 0; c < width; c += 1) {
+      const [left, right, across] = columns[c];
+      for (let channel = 0; channel < channels; channel += 1) {
+        const line = (row) => value(row * W + left, channel) * (1 - across) + value(row * W + right, channel) * across;
+        const mixed = line(above) * (1 - down) + line(below) * down;
+        x[(r * width + c) * step + channel * apart] = (mixed + offset[channel]) * scale[channel];
+      }
+    }
+  }
+  return x;
+}
+
+/** The two neighbours of a position, and how far it is from the first. */
+function between(position, count, there) {
+  const at = Math.min(Math.max(((position + 0.5) * there) / count - 0.5, 0), there - 1);
+  const first = Math.floor(at);
+  return [first, Math.min(first + 1, there - 1), at - first];
 }
 
 /** BT.601, with OpenCV's coefficients: 0.299, 0.587 and 0.114 in 2^-15, which sum to 1. */

@@ -29,7 +29,7 @@ function problemWith(model, runtime, format) {
   if (!input || !output?.name || !answer || !labels?.length) return 'input, output, answer or labels are missing';
   if (!['NHWC', 'NCHW'].includes(input.layout)) return `input.layout must be NHWC or NCHW, not ${input.layout}`;
   if (input.dtype !== 'float32') return `input.dtype must be float32, not ${input.dtype}`;
-  if (input.resize !== 'nearest') return `input.resize must be nearest, not ${input.resize}`;
+  if (!['nearest', 'bilinear'].includes(input.resize)) return `input.resize must be nearest or bilinear, not ${input.resize}`;
   if (![1, 3].includes(input.channels)) return `input.channels must be 1 or 3, not ${input.channels}`;
   if (input.offset?.length !== input.channels || input.scale?.length !== input.channels) {
     return 'input.offset and input.scale must have one number per channel';
@@ -38,7 +38,9 @@ function problemWith(model, runtime, format) {
   if (!(size > 0) || size !== input.height * input.width * input.channels) {
     return 'input.shape does not hold height x width x channels values';
   }
-  if (output.activation !== 'softmax') return `output.activation must be softmax, not ${output.activation}`;
+  if (!['softmax', 'logits', 'none'].includes(output.activation)) {
+    return `output.activation must be softmax, logits or none, not ${output.activation}`;
+  }
   if (!formats?.[format]) return `formats has no ${format}, which the runtime ${runtime} needs`;
   return undefined;
 }

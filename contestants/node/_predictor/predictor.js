@@ -48,8 +48,9 @@ export class Predictor {
     if (stage === 'receive') return this.#data(0, STAGE_PROBABILITY);
     const x = await this.decode(image);
     if (stage === 'decode') {
-      const sum = x.reduce((total, value) => total + value, 0); // exact: doubles hold every sum of these float32
-      return this.#data(Math.floor(sum) % this.#model.labels.length, STAGE_PROBABILITY);
+      const sum = Math.floor(x.reduce((total, value) => total + value, 0)); // exact: doubles hold every sum of these float32
+      const { length } = this.#model.labels;
+      return this.#data(((sum % length) + length) % length, STAGE_PROBABILITY); // of a negative sum % is negative
     }
     return this.answerOf(await this.infer(x));
   }
@@ -66,11 +67,13 @@ export class Predictor {
 
   /** {"data": {...}} for an output. */
   answerOf(output) {
-    const { labels } = this.#model;
+    const { labels, output: { activation } } = this.#model;
     if (output.length !== labels.length) throw new Error(`${output.length} outputs for ${labels.length} labels`);
     let best = 0;
     for (let i = 1; i < output.length; i += 1) if (output[i] > output[best]) best = i;
-    return this.#data(best, output[best]);
+    if (activation !== 'logits') return this.#data(best, output[best]);
+    const sum = output.reduce((total, logit) => total + Math.exp(logit - output[best]), 0);
+    return this.#data(best, 1 / sum); // softmax, of which one value is wanted
   }
 
   #data(index, probability) {

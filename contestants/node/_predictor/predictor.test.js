@@ -31,6 +31,13 @@ test('nearest neighbour takes the floored pixel', async () => {
   assert.deepEqual(await x(await png(data, 7, 5, 1)), [0, 2, 4, 20, 22, 24]);
 });
 
+test('bilinear mixes the neighbours', async () => {
+  const data = Array.from({ length: 24 }, (_, i) => 10 * Math.floor(i / 6) + (i % 6)); // 6 x 4
+  const image = await png(data, 6, 4, 1);
+  const bilinear = { ...model('NHWC', 1).input, resize: 'bilinear', offset: [1], scale: [2] };
+  assert.deepEqual([...(await pixelsOf(image, { input: bilinear }))], [13, 17, 21, 53, 57, 61]);
+});
+
 test('alpha is dropped, not blended', async () => {
   const data = Array.from({ length: 6 }, (_, i) => [100, 100, 100, 50 * i]).flat();
   assert.deepEqual(await x(await png(data, 3, 2, 4)), [100, 100, 100, 100, 100, 100]);

@@ -5,7 +5,8 @@ PNG_MAGIC <- as.raw(c(0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a))
 pixels_of <- function(bytes, input) {
   size <- size_of(bytes) # before any pixel is decoded
   if (any(size > MAX_SIDE)) stop(failures$too_many_pixels)
-  sample_pixels(decode(bytes), input)
+  resize <- if (input$resize == "bilinear") interpolate_pixels else sample_pixels
+  resize(decode(bytes), input)
 }
 
 is_png <- function(bytes) length(bytes) >= 24 && identical(bytes[1:8], PNG_MAGIC)
@@ -63,15 +64,43 @@ sample_pixels <- function(image, input) {
   width <- input$width
   rows <- (0:(height - 1L) * nrow(image)) %/% height
   columns <- (0:(width - 1L) * ncol(image)) %/% width
-  picked <- unclass(image)[rep(rows * ncol(image), each = width) + columns + 1L]
+  values <- values_at(image, rows, columns, input$channels)
+  in_layout(vapply(seq_len(input$channels), function(k) input$normal[values[, k] + 1L, k], double(height * width)), input)
+}
+
+# Bilinear between pixel centres: destination r takes (r + 1/2) H / height - 1/2, held to the image.
+interpolate_pixels <- function(image, input) {
+  y <- between(input$height, nrow(image))
+  x <- between(input$width, ncol(image))
+  mix <- function(rows) {
+    left <- values_at(image, rows, x$first, input$channels)
+    right <- values_at(image, rows, x$second, input$channels)
+    left * (1 - x$part) + right * x$part # recycled: columns go fastest
+  }
+  down <- rep(y$part, each = input$width)
+  values <- mix(y$first) * (1 - down) + mix(y$second) * down
+  in_layout(sweep(sweep(values, 2, unlist(input$offset), "+"), 2, unlist(input$scale), "*"), input)
+}
+
+# For each of `count` positions the two neighbours, from 0, and how far it is from the first.
+between <- function(count, there) {
+  at <- pmin(pmax((seq_len(count) - 0.5) * there / count - 0.5, 0), there - 1)
+  first <- floor(at)
+  list(first = first, second = pmin(first + 1, there - 1), part = at - first)
+}
+
+# The values of the pixels in those rows and columns, from 0: one row a pixel, along the image's rows, one
+# column a channel.
+values_at <- function(image, rows, columns, channels) {
+  picked <- unclass(image)[rep(rows * ncol(image), each = length(columns)) + columns + 1L]
   picked[is.na(picked)] <- 0L # black with alpha 128 is R's NA
   red <- bitwAnd(picked, 255L)
   green <- bitwAnd(picked, 65280L) %/% 256L
   blue <- bitwAnd(picked, 16711680L) %/% 65536L
-  if (input$channels == 1L) return(input$normal[luma(red, green, blue) + 1L, 1L])
-  planes <- cbind(input$normal[red + 1L, 1L], input$normal[green + 1L, 2L], input$normal[blue + 1L, 3L])
-  if (input$layout == "NHWC") as.vector(t(planes)) else as.vector(planes)
+  if (channels == 1L) cbind(luma(red, green, blue)) else cbind(red, green, blue)
 }
+
+in_layout <- function(planes, input) if (input$layout == "NHWC") as.vector(t(planes)) else as.vector(planes)
 
 # BT.601, with OpenCV's coefficients: 0.299, 0.587 and 0.114 in 2^-15, which sum to 1.
 luma <- function(red, green, blue) (9798L * red + 19235L * green + 3735L * blue + 16384L) %/% 32768L

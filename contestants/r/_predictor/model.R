@@ -15,6 +15,7 @@ read_model <- function(folder) {
   )
   list(
     input = input,
+    logits = model$output$activation == "logits",
     answer = model$answer,
     labels = length(model$labels),
     layers = lapply(model$formats$dense, read_layer, folder = folder)
@@ -27,7 +28,10 @@ model_problem <- function(model) {
   if (!identical(model$schema, 1L)) return("schema is not 1, which is what is understood")
   if (!isTRUE(input$layout %in% c("NHWC", "NCHW"))) return("input.layout must be NHWC or NCHW")
   if (!identical(input$dtype, "float32")) return("input.dtype must be float32")
-  if (!identical(input$resize, "nearest")) return("input.resize must be nearest")
+  if (!isTRUE(input$resize %in% c("nearest", "bilinear"))) return("input.resize must be nearest or bilinear")
+  if (!isTRUE(model$output$activation %in% c("softmax", "logits", "none"))) {
+    return("output.activation must be softmax, logits or none")
+  }
   if (!isTRUE(input$channels %in% c(1L, 3L))) return("input.channels must be 1 or 3")
   if (length(input$offset) != input$channels || length(input$scale) != input$channels) {
     return("input.offset and input.scale must have one number per channel")

@@ -30,7 +30,9 @@ open_predictor <- function(settings) {
 # The JSON of the answer for a model's output.
 answer_for <- function(model, output) {
   best <- which.max(output)
-  answer_json(model, best - 1, output[best])
+  largest <- output[best]
+  if (model$logits) largest <- 1 / sum(exp(output - largest)) # softmax, of which one value is wanted
+  answer_json(model, best - 1, largest)
 }
 
 # By hand: jsonlite takes 0.25 ms for this, as long as the decoding and the inference.

@@ -14,6 +14,7 @@ from servemark.cli.calibrating import calibrate_engine
 from servemark.cli.comparing import compare_command
 from servemark.cli.console import talk
 from servemark.cli.listing import prepare_contestants, show_contestants
+from servemark.cli.modelling import app as model_app
 from servemark.cli.project import Project, find_project
 from servemark.cli.reporting import show_report
 from servemark.cli.running import run_new, run_resumed, say_done
@@ -110,16 +111,21 @@ def run(
         Optional[str],  # noqa: UP045
         typer.Option(help="Go on with a run that was cut off: its folder, name, or 'latest'."),
     ] = None,
+    model: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(help="Model to serve instead of the board's."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Prepare, verify and measure a board; leave a run folder with its reports."""
     project = _project(context)
     if resume is not None:
-        if only:
-            raise UsageError("A resumed run keeps its contestants: leave --only out.")
+        if only or model:
+            raise UsageError("A resumed run keeps contestants and model: leave the options out.")
         folder = run_resumed(project, resume)
     else:
-        folder = run_new(project, board, only or [], shlex.join(["servemark", *sys.argv[1:]]))
+        command = shlex.join(["servemark", *sys.argv[1:]])
+        folder = run_new(project, board, only or [], command, model)
     show_report(folder, "json" if as_json else None, None)
     say_done(folder)
 
@@ -195,6 +201,7 @@ def calibrate(
 
 
 app.command("compare")(compare_command)
+app.add_typer(model_app)
 
 
 def main() -> None:

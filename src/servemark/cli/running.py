@@ -31,9 +31,20 @@ from servemark.run.verification import pick_images
 from servemark.store import SCHEMA_VERSION, RunFolder, create_run, find_run
 
 
-def run_new(project: Project, board_name: str, only: Sequence[str], command: str) -> RunFolder:
-    """Prepare, verify and measure a board in a new run folder. Returns the finished run."""
+def run_new(
+    project: Project,
+    board_name: str,
+    only: Sequence[str],
+    command: str,
+    model_name: str | None = None,
+) -> RunFolder:
+    """Prepare, verify and measure a board in a new run folder, with its own model or another.
+
+    Returns the finished run.
+    """
     board = load_board(project.boards, board_name)
+    if model_name is not None:
+        board = board.model_copy(update={"model": model_name})
     model = project.model(board.model)
     engine = make_engine(board.engine)
     check_loads(board, engine)

@@ -15,7 +15,7 @@ from servemark.errors import UsageError
 from servemark.launch import available_cores, split_cores
 from servemark.plan import ARRIVALS, cross
 from servemark.prepare import Prepared, Tool, Toolbox, environment_of, prepare_all
-from servemark.records import Board, Cores, Exclusion, Open, Variant
+from servemark.records import Board, Cores, Exclusion, Open, Variant, parse_variant
 from servemark.run import Workbench
 
 
@@ -59,7 +59,7 @@ def choose(
         contestants, [each.partition("@")[0] for each in board.contestants]
     )
     variants, excluded = cross(board, entered, model)
-    variants = _of_those_servers(board, variants)
+    variants, excluded = _of_those_servers(board, variants, excluded)
     if not only:
         return Field(contestants, _with_twins(board, variants), tuple(excluded))
     names = [name for name in only if "@" not in name]
@@ -80,15 +80,19 @@ def choose(
     return Field(contestants, _with_twins(board, kept), tuple(excluded))
 
 
-def _of_those_servers(board: Board, variants: Sequence[Variant]) -> list[Variant]:
-    """The variants that the board names: ``python/falcon`` with every server that it has, or with
-    one alone as ``python/falcon@uvicorn``. Raises ``UsageError`` for a server that there is not."""
+def _of_those_servers(
+    board: Board, variants: Sequence[Variant], excluded: Sequence[Exclusion]
+) -> tuple[list[Variant], list[Exclusion]]:
+    """What the board names of both: ``python/falcon`` with every server that it has, or with one
+    alone as ``python/falcon@uvicorn``. Raises ``UsageError`` for a server that there is not."""
+    unable = {each.name: parse_variant(each.name) for each in excluded}
+    there = [*variants, *(variant for variant in unable.values() if variant is not None)]
     kept = set()
     for entry in board.contestants:
         name, _, server = entry.partition("@")
         matched = [
             variant.id
-            for variant in variants
+            for variant in there
             if fnmatch.fnmatchcase(variant.server, server or "*")
             and any(
                 fnmatch.fnmatchcase(text, name)
@@ -96,10 +100,13 @@ def _of_those_servers(board: Board, variants: Sequence[Variant]) -> list[Variant
             )
         ]
         if server and not matched:
-            there = sorted({v.server for v in variants if fnmatch.fnmatchcase(v.contestant, name)})
-            raise UsageError(f"The board names '{entry}', but {name} has {', '.join(there)}.")
+            has = sorted({v.server for v in there if fnmatch.fnmatchcase(v.contestant, name)})
+            raise UsageError(f"The board names '{entry}', but {name} has {', '.join(has)}.")
         kept |= set(matched)
-    return [variant for variant in variants if variant.id in kept]
+    return (
+        [variant for variant in variants if variant.id in kept],
+        [each for each in excluded if each.name in kept],
+    )
 
 
 def _with_twins(board: Board, variants: Sequence[Variant]) -> tuple[Variant, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from servemark.catalog import find_model
 from servemark.cli.console import talk
 from servemark.cli.project import Project
 from servemark.prepare.training import train
@@ -18,7 +19,7 @@ def train_model(
     epochs: int | None,
 ) -> None:
     """Train and export a model; the script's own progress is shown."""
-    model = project.model(name)
+    model = find_model(project.models, name)
     target = (out or model.export_folder).absolute()
     talk.print(f"Training {name} into {target}", soft_wrap=True)
     options = ["--out", str(target)]

@@ -9,12 +9,13 @@ from pathlib import Path
 
 from rich.markup import escape
 
-from servemark.catalog import select_contestants
+from servemark.catalog import Contestant, Model, select_contestants
 from servemark.cli.console import indented, results, shown_stages
 from servemark.cli.listing import variants_of
 from servemark.cli.project import Project
 from servemark.cli.selection import Field, cores_for, make_engine, make_workbench, prepared_field
-from servemark.records import Check, Exclusion, Verification
+from servemark.plan import obstacle
+from servemark.records import Check, Exclusion, Variant, Verification
 from servemark.run import verify_whole
 
 
@@ -30,10 +31,10 @@ def verify_contestants(
     contestants = project.contestants()
     model = project.model(model_name)
     chosen = select_contestants(contestants, names or ["*"])
-    variants = tuple(v for c in chosen for v in variants_of(c, runtimes))
+    able, unable = _able(chosen, runtimes, model)
     found: list[Verification] = []
     with shown_stages() as stages, tempfile.TemporaryDirectory(prefix="servemark-") as logs:
-        field = Field(contestants, variants, ())
+        field = Field(contestants, able, ())
         field, _ = prepared_field(field, project, project.toolbox(), stages)
         cores = cores_for(field.variants, 1)
         bench = make_workbench(project, field, model, make_engine("fake"), cores)
@@ -53,12 +54,27 @@ def verify_contestants(
                 {**each.model_dump(mode="json"), "id": each.variant.id, "passed": each.passed}
                 for each in found
             ],
-            "excluded": [each.model_dump(mode="json") for each in field.excluded],
+            "excluded": [each.model_dump(mode="json") for each in (*field.excluded, *unable)],
         }
         print(json.dumps(document, indent=2))
     else:
-        _summarise(found, field.excluded)
+        _summarise(found, (*field.excluded, *unable))
     return bool(found) and not field.excluded and all(each.passed for each in found)
+
+
+def _able(
+    contestants: Sequence[Contestant], runtimes: Sequence[str], model: Model
+) -> tuple[tuple[Variant, ...], tuple[Exclusion, ...]]:
+    """The variants that can serve the model, and why the others cannot: that is no fault."""
+    able, unable = [], []
+    for contestant in contestants:
+        for variant in variants_of(contestant, runtimes):
+            exclusion = obstacle(contestant, variant, model)
+            if exclusion is None:
+                able.append(variant)
+            else:
+                unable.append(exclusion)
+    return tuple(able), tuple(unable)
 
 
 def _headline(verification: Verification) -> str:

@@ -1,6 +1,7 @@
 """Steps 1 to 3 of the contract: from the bytes of a JPEG or PNG file to the model's input."""
 
 import os
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,7 @@ import cv2  # noqa: E402
 cv2.setNumThreads(1)  # threads are for inference, and as many as were declared
 
 Pixels = NDArray[np.uint8]
+Values = NDArray[np.float32]
 Batch = NDArray[np.float32]
 
 JPEG = b"\xff\xd8\xff"
@@ -38,10 +40,12 @@ class ToInput:
         self._offset = np.array(model.offset, np.float32)
         self._scale = np.array(model.scale, np.float32)
         self._shape = (1, *model.shape)
+        self._resize = RESIZES[model.resize]
 
     def __call__(self, data: bytes) -> Batch:
         """Raises Rejected (422) when `data` cannot be decoded or is too wide or too high."""
-        pixels = sample(decode(data, self._model.channels), self._model.height, self._model.width)
+        decoded = decode(data, self._model.channels)
+        pixels = self._resize(decoded, self._model.height, self._model.width)
         x = np.add(pixels.reshape(*pixels.shape[:2], -1), self._offset, dtype=np.float32)
         x *= self._scale
         if self._model.layout == "NCHW":
@@ -81,6 +85,40 @@ def sample(pixels: Pixels, height: int, width: int) -> Pixels:
     columns = np.arange(width) * w // width
     sampled: Pixels = pixels.take(rows, axis=0).take(columns, axis=1)
     return sampled
+
+
+def interpolate(pixels: Pixels, height: int, width: int) -> Values:
+    """Bilinear between pixel centres: r takes (r + 1/2) h / height - 1/2, held to the image.
+
+    >>> interpolate(np.array([[0, 10], [20, 30]], np.uint8), 1, 1)
+    array([[15.]], dtype=float32)
+    """
+    h, w = pixels.shape[:2]
+    if (h, w) == (height, width):
+        return pixels.astype(np.float32)
+    above, below, down = _between(height, h)
+    left, right, across = _between(width, w)
+    down = down.reshape(-1, *[1] * (pixels.ndim - 1))
+    across = across.reshape(1, -1, *[1] * (pixels.ndim - 2))
+    rows = [pixels.take(rows, axis=0) for rows in (above, below)]
+    lines = [
+        row.take(left, axis=1) * (1 - across) + row.take(right, axis=1) * across for row in rows
+    ]
+    return lines[0] * (1 - down) + lines[1] * down
+
+
+def _between(count: int, there: int) -> tuple[NDArray[np.intp], NDArray[np.intp], Values]:
+    """For each of `count` positions the two neighbours, and how far it is from the first."""
+    at = (np.arange(count) + 0.5) * there / count - 0.5
+    at = at.clip(0, there - 1)
+    first = at.astype(np.intp)
+    return first, np.minimum(first + 1, there - 1), (at - first).astype(np.float32)
+
+
+RESIZES: dict[str, Callable[[Pixels, int, int], Pixels | Values]] = {
+    "nearest": sample,
+    "bilinear": interpolate,
+}
 
 
 def _decode(data: bytes, flags: int) -> Pixels:

@@ -21,6 +21,7 @@ class Input:
     height: int
     width: int
     channels: Literal[1, 3]  # 1: luma, 3: RGB
+    resize: Literal["nearest", "bilinear"]
     offset: tuple[float, ...]  # one per channel
     scale: tuple[float, ...]
 
@@ -40,6 +41,7 @@ class Model:
     folder: Path
     input: Input
     output: str  # name of the output tensor
+    logits: bool  # whether the output still lacks its softmax
     answer: str  # name of the answer's field
     labels: tuple[str, ...]
     formats: Mapping[str, Any]
@@ -76,6 +78,7 @@ def read_model(folder: Path) -> Model:
             folder=folder,
             input=_input(document["input"]),
             output=str(document["output"]["name"]),
+            logits=_activation(document["output"]) == "logits",
             answer=str(document["answer"]),
             labels=tuple(map(str, document["labels"])),
             formats=dict(document["formats"]),
@@ -91,8 +94,8 @@ def _input(document: dict[str, Any]) -> Input:
         raise ValueError(f"layout {layout!r} is not NHWC or NCHW")
     if (channels := document["channels"]) not in (1, 3):
         raise ValueError(f"channels is {channels!r}, not 1 or 3")
-    if (resize := document["resize"]) != "nearest":
-        raise ValueError(f"resize is {resize!r}, not nearest")
+    if (resize := document["resize"]) not in ("nearest", "bilinear"):
+        raise ValueError(f"resize is {resize!r}, not nearest or bilinear")
     if (dtype := document["dtype"]) != "float32":
         raise ValueError(f"dtype is {dtype!r}, not float32")
     if not len(document["offset"]) == len(document["scale"]) == channels:
@@ -104,9 +107,16 @@ def _input(document: dict[str, Any]) -> Input:
         height=int(document["height"]),
         width=int(document["width"]),
         channels=channels,
+        resize=resize,
         offset=tuple(map(float, document["offset"])),
         scale=tuple(map(float, document["scale"])),
     )
+
+
+def _activation(document: dict[str, Any]) -> str:
+    if (activation := document["activation"]) not in ("softmax", "logits", "none"):
+        raise ValueError(f"activation is {activation!r}, not softmax, logits or none")
+    return str(activation)
 
 
 def _existing(path: Path) -> Path:

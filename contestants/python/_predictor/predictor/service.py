@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from math import floor
 from pathlib import Path
 
+import numpy as np
+
 from .errors import Rejected, StartError, refuse
 from .image import Batch, ToInput
 from .model import Model, read_model
@@ -55,9 +57,12 @@ class Service:
         return outputs
 
     def answer(self, probabilities: Batch) -> Document:
-        """The document for a model's output."""
+        """The document for a model's output, which may be logits."""
         index = int(probabilities.argmax())
-        return self._document(index, float(probabilities[index]))
+        likeliest = float(probabilities[index])
+        if self._model.logits:  # softmax, of which one value is wanted
+            likeliest = 1 / float(np.exp(probabilities - likeliest).sum(dtype=float))
+        return self._document(index, likeliest)
 
     def _document(self, index: int, probability: float) -> Document:
         return {"data": {self._model.answer: index, "probability": probability}}

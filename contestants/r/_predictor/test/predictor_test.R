@@ -1,8 +1,11 @@
 # Rscript --vanilla predictor_test.R, in this folder. Silent where all is well.
 for (file in list.files("..", "[.]R$", full.names = TRUE)) source(file)
 
-input <- function(layout, channels) {
-  list(height = 2L, width = 3L, layout = layout, channels = channels, normal = matrix(0:255, 256, channels))
+input <- function(layout, channels, resize = "nearest") {
+  list(
+    height = 2L, width = 3L, layout = layout, channels = channels, resize = resize,
+    normal = matrix(0:255, 256, channels), offset = as.list(rep(1, channels)), scale = as.list(rep(2, channels))
+  )
 }
 status <- function(expression) tryCatch({ expression; 200L }, failure = function(f) f$status)
 as_png <- function(values, ...) png::writePNG(array(values, c(...)) / 255, raw())
@@ -15,6 +18,10 @@ stopifnot(max(abs(luma(rgb[[1]], rgb[[2]], rgb[[3]]) - exact)) <= 0.51)
 # nearest neighbour takes the floored pixel: of 5 x 7 the rows 0, 2 and the columns 0, 2, 4
 grid <- as_png(outer(10 * 0:4, 0:6, "+"), 5, 7)
 stopifnot(pixels_of(grid, input("NHWC", 1L)) == c(0, 2, 4, 20, 22, 24))
+
+# bilinear mixes the neighbours: of 4 x 6 the rows 0 and 1, 2 and 3, the columns 0 and 1, 2 and 3, 4 and 5
+even <- as_png(outer(10 * 0:3, 0:5, "+"), 4, 6)
+stopifnot(abs(pixels_of(even, input("NHWC", 1L, "bilinear")) - c(13, 17, 21, 53, 57, 61)) < 1e-12)
 
 # alpha is dropped, also where black with alpha 128 is R's NA
 rgba <- as_png(c(rep(0, 3 * 6), rep(128, 6)), 2, 3, 4)

@@ -7,7 +7,7 @@ use zune_jpeg::zune_core::colorspace::ColorSpace;
 use zune_jpeg::zune_core::options::DecoderOptions;
 
 use crate::failure::Failure;
-use crate::model::{Layout, Model};
+use crate::model::{Layout, Model, Resize};
 
 const MAX_SIDE: usize = 4096; // pixels
 
@@ -20,8 +20,8 @@ struct Pixels {
 }
 
 impl Model {
-    /// Decodes a JPEG or PNG and writes the model's input into `x`. Only the pixels that nearest
-    /// neighbour takes are converted.
+    /// Decodes a JPEG or PNG and writes the model's input into `x`. Only the pixels that the
+    /// resizing takes are converted.
     pub fn fill(&self, x: &mut [f32], encoded: &[u8]) -> Result<(), Failure> {
         let (height, width, channels) = (self.input.height, self.input.width, self.input.channels);
         let pixels = decode(encoded, channels)?;
@@ -30,6 +30,10 @@ impl Model {
             Layout::Nhwc => (channels, 1),
             Layout::Nchw => (1, height * width),
         };
+        if self.input.resize == Resize::Bilinear {
+            self.interpolate(x, &pixels, step, plane);
+            return Ok(());
+        }
         for r in 0..height {
             let row = r * pixels.height / height * pixels.width;
             for c in 0..width {
@@ -46,6 +50,43 @@ impl Model {
         }
         Ok(())
     }
+}
+
+impl Model {
+    /// Bilinear between pixel centres: destination r takes (r + 1/2) H / height - 1/2, held to the
+    /// image. `step` and `plane` are the distances in `x` between neighbouring pixels and channels.
+    fn interpolate(&self, x: &mut [f32], pixels: &Pixels, step: usize, plane: usize) {
+        let (height, width, channels) = (self.input.height, self.input.width, self.input.channels);
+        let values = |row: usize, column: usize| {
+            let pixel = row * pixels.width + column;
+            let values = if channels == 1 { [pixels.luma(pixel); 3] } else { pixels.rgb(pixel) };
+            values.map(f64::from)
+        };
+        for r in 0..height {
+            let (above, below, down) = between(r, height, pixels.height);
+            for c in 0..width {
+                let (left, right, across) = between(c, width, pixels.width);
+                let upper = [values(above, left), values(above, right)];
+                let lower = [values(below, left), values(below, right)];
+                for channel in 0..channels {
+                    let mix = |line: &[[f64; 3]; 2]| {
+                        line[0][channel] * (1.0 - across) + line[1][channel] * across
+                    };
+                    let value = (mix(&upper) * (1.0 - down) + mix(&lower) * down) as f32;
+                    x[(r * width + c) * step + channel * plane] =
+                        (value + self.input.offset[channel]) * self.input.scale[channel];
+                }
+            }
+        }
+    }
+}
+
+/// The two neighbours of a position, and how far it is from the first.
+fn between(position: usize, count: usize, there: usize) -> (usize, usize, f64) {
+    let at = (position as f64 + 0.5) * there as f64 / count as f64 - 0.5;
+    let at = at.clamp(0.0, (there - 1) as f64);
+    let first = at as usize;
+    (first, (first + 1).min(there - 1), at - first as f64)
 }
 
 impl Pixels {
@@ -182,6 +223,17 @@ mod tests {
         let data: Vec<u8> = (0..5).flat_map(|y| (0..7).map(move |x| 10 * y + x)).collect();
         let encoded = png(7, 5, ColorType::Grayscale, BitDepth::Eight, &data);
         assert_eq!(filled("NHWC", 1, &encoded), [0.0, 2.0, 4.0, 20.0, 22.0, 24.0]); // rows 0 and 2
+    }
+
+    #[test]
+    fn bilinear_mixes_the_neighbours() {
+        let data: Vec<u8> = (0..4).flat_map(|y| (0..6).map(move |x| 10 * y + x)).collect();
+        let encoded = png(6, 4, ColorType::Grayscale, BitDepth::Eight, &data);
+        let mut model = small("NHWC", 1);
+        (model.input.resize, model.input.offset, model.input.scale) = (Resize::Bilinear, vec![1.0], vec![2.0]);
+        let mut x = vec![-1.0; 6];
+        model.fill(&mut x, &encoded).unwrap();
+        assert_eq!(x, [13.0, 17.0, 21.0, 53.0, 57.0, 61.0]);
     }
 
     #[test]

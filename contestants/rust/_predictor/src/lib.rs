@@ -120,7 +120,8 @@ impl Predictor {
             }
             // Exact: f64 holds every sum of this many f32 of this range.
             let sum: f64 = session.input().iter().copied().map(f64::from).sum();
-            Ok((sum.floor() as usize % self.model.labels.len(), STAGE_PROBABILITY))
+            let labels = self.model.labels.len() as i64;
+            Ok(((sum.floor() as i64).rem_euclid(labels) as usize, STAGE_PROBABILITY))
         })
     }
 }

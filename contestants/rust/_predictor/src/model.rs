@@ -27,9 +27,16 @@ pub(crate) struct Input {
     pub height: usize,
     pub width: usize,
     pub channels: usize,
-    offset: Vec<f32>,
-    scale: Vec<f32>,
-    resize: String,
+    pub offset: Vec<f32>,
+    pub scale: Vec<f32>,
+    pub resize: Resize,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Resize {
+    Nearest,
+    Bilinear,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -42,7 +49,16 @@ pub(crate) enum Layout {
 #[derive(Debug, Deserialize)]
 pub(crate) struct Output {
     pub name: String,
-    activation: String,
+    pub activation: Activation,
+}
+
+/// What the output is: probabilities, what still lacks its softmax, or values as they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Activation {
+    Softmax,
+    Logits,
+    None,
 }
 
 #[derive(Debug, Deserialize)]
@@ -85,9 +101,6 @@ impl Model {
         if input.dtype != "float32" {
             bail!("input.dtype must be float32, not {:?}", input.dtype);
         }
-        if input.resize != "nearest" {
-            bail!("input.resize must be nearest, not {:?}", input.resize);
-        }
         if !matches!(input.channels, 1 | 3) {
             bail!("input.channels must be 1 or 3, not {}", input.channels);
         }
@@ -96,9 +109,6 @@ impl Model {
         }
         if values == 0 || input.shape().iter().product::<i64>() != values {
             bail!("input.shape must hold height x width x channels values, at least 1");
-        }
-        if self.output.activation != "softmax" {
-            bail!("output.activation must be softmax, not {:?}", self.output.activation);
         }
         if self.labels.is_empty() {
             bail!("labels must not be empty");

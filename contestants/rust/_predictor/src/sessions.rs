@@ -8,7 +8,7 @@ use ort::environment::Environment;
 use ort::session;
 use ort::value::Tensor;
 
-use crate::model::Model;
+use crate::model::{Activation, Model};
 use crate::settings::Settings;
 
 /// One session per worker, each with its own threads.
@@ -24,6 +24,7 @@ pub(crate) struct Session {
     input: Tensor<f32>,
     input_name: String,
     output_name: String,
+    logits: bool, // whether the output still lacks its softmax
 }
 
 impl Sessions {
@@ -80,7 +81,8 @@ impl Session {
             bail!("it has no output {output_name:?}");
         }
         let input = Tensor::new(session.allocator(), model.input.shape())?;
-        Ok(Self { session, input, input_name, output_name })
+        let logits = model.output.activation == Activation::Logits;
+        Ok(Self { session, input, input_name, output_name, logits })
     }
 
     /// The values that `run` takes.
@@ -98,7 +100,13 @@ impl Session {
                 best = (index, probability);
             }
         }
-        Ok((best.0, f64::from(best.1)))
+        let largest = f64::from(best.1);
+        if !self.logits {
+            return Ok((best.0, largest));
+        }
+        // Softmax, of which one value is wanted.
+        let sum: f64 = probabilities.iter().map(|&logit| (f64::from(logit) - largest).exp()).sum();
+        Ok((best.0, 1.0 / sum))
     }
 }
 

@@ -38,7 +38,7 @@ final class Decoder {
         }
     }
 
-    /** Decodes a JPEG or PNG and writes the model's input. Only pixels that nearest neighbour takes are converted. */
+    /** Decodes a JPEG or PNG and writes the model's input. Only pixels that the resizing takes are converted. */
     void fill(FloatBuffer x, byte[] encoded) {
         ImageReader reader;
         if (startsWith(encoded, PNG)) {
@@ -71,6 +71,10 @@ final class Decoder {
         boolean planes = input.layout().equals("NCHW");
         int pixel = planes ? 1 : normal.length; // distances between neighbouring pixels, and channels
         int channel = planes ? height * width : 1;
+        if (input.resize().equals("bilinear")) {
+            interpolate(x, pixels, imageWidth, imageHeight, pixel, channel);
+            return;
+        }
         for (int r = 0; r < height; r++) {
             for (int c = 0; c < width; c++) {
                 int rgb = pixels.at(c * imageWidth / width, r * imageHeight / height);
@@ -84,6 +88,43 @@ final class Decoder {
                 }
             }
         }
+    }
+
+    /**
+     * Bilinear between pixel centres: destination r takes (r + 1/2) H / height - 1/2, held to the image.
+     * pixel and channel are the distances in x.
+     */
+    private void interpolate(FloatBuffer x, Pixels pixels, int imageWidth, int imageHeight, int pixel, int channel) {
+        for (int r = 0; r < input.height(); r++) {
+            double y = between(r, input.height(), imageHeight);
+            int above = (int) y;
+            int below = Math.min(above + 1, imageHeight - 1);
+            for (int c = 0; c < input.width(); c++) {
+                double z = between(c, input.width(), imageWidth);
+                int left = (int) z;
+                int right = Math.min(left + 1, imageWidth - 1);
+                int[] corners = {
+                    pixels.at(left, above), pixels.at(right, above), pixels.at(left, below), pixels.at(right, below)
+                };
+                for (int k = 0; k < normal.length; k++) {
+                    double upper = value(corners[0], k) * (1 - z + left) + value(corners[1], k) * (z - left);
+                    double lower = value(corners[2], k) * (1 - z + left) + value(corners[3], k) * (z - left);
+                    float mixed = (float) (upper * (1 - y + above) + lower * (y - above));
+                    int at = (r * input.width() + c) * pixel + k * channel;
+                    x.put(at, (mixed + input.offset()[k]) * input.scale()[k]);
+                }
+            }
+        }
+    }
+
+    /** Where a position lies among the pixels that are there. */
+    private static double between(int position, int count, int there) {
+        return Math.min(Math.max((position + 0.5) * there / count - 0.5, 0), there - 1);
+    }
+
+    /** The value of a channel: of a model of grey, the luma. */
+    private int value(int rgb, int channel) {
+        return normal.length == 1 ? luma(rgb) : rgb >> 16 - 8 * channel & 0xff;
     }
 
     /**

@@ -37,7 +37,13 @@ record Model(int schema, Input input, Output output, String answer, List<String>
     }
 
     @JsonIgnoreProperties(ignoreUnknown = true)
-    record Output(String name, String activation) {}
+    record Output(String name, String activation) {
+
+        /** Whether it still lacks its softmax. */
+        boolean isLogits() {
+            return activation.equals("logits");
+        }
+    }
 
     @JsonIgnoreProperties(ignoreUnknown = true)
     record Formats(String onnx) {}
@@ -77,8 +83,8 @@ record Model(int schema, Input input, Output output, String answer, List<String>
         if (!"float32".equals(input.dtype)) {
             return "input.dtype must be float32, not " + input.dtype;
         }
-        if (!"nearest".equals(input.resize)) {
-            return "input.resize must be nearest, not " + input.resize;
+        if (!"nearest".equals(input.resize) && !"bilinear".equals(input.resize)) {
+            return "input.resize must be nearest or bilinear, not " + input.resize;
         }
         if (input.channels != 1 && input.channels != 3) {
             return "input.channels must be 1 or 3, not " + input.channels;
@@ -93,8 +99,8 @@ record Model(int schema, Input input, Output output, String answer, List<String>
         if (input.values() < 1 || values != input.values()) {
             return "input.shape must hold height x width x channels values, at least 1";
         }
-        if (!"softmax".equals(output.activation)) {
-            return "output.activation must be softmax, not " + output.activation;
+        if (!List.of("softmax", "logits", "none").contains(output.activation)) {
+            return "output.activation must be softmax, logits or none, not " + output.activation;
         }
         return labels.isEmpty() ? "labels must not be empty" : null;
     }

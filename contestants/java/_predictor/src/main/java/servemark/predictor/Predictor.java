@@ -25,6 +25,7 @@ public final class Predictor {
     private final Settings settings;
     private final String answer; // the name of the answer field, quoted for JSON
     private final int labels;
+    private final boolean logits;
     private final byte[] testImage;
     private final BlockingQueue<Session> sessions;
 
@@ -33,6 +34,7 @@ public final class Predictor {
         Model model = Model.read(settings.modelDir());
         answer = '"' + new String(JsonStringEncoder.getInstance().quoteAsString(model.answer())) + '"';
         labels = model.labels().size();
+        logits = model.output().isLogits();
         sessions = new ArrayBlockingQueue<>(settings.workers());
         try {
             testImage = Files.readAllBytes(settings.testImage());
@@ -138,7 +140,7 @@ public final class Predictor {
         for (int i = 0; i < x.capacity(); i++) {
             sum += x.get(i);
         }
-        return json((int) ((long) Math.floor(sum) % labels), STAGE_PROBABILITY);
+        return json((int) Math.floorMod((long) Math.floor(sum), (long) labels), STAGE_PROBABILITY);
     }
 
     String best(FloatBuffer probabilities) {
@@ -148,7 +150,17 @@ public final class Predictor {
                 best = i;
             }
         }
-        return json(best, probabilities.get(best));
+        double largest = probabilities.get(best);
+        return json(best, logits ? softmax(probabilities, largest) : largest);
+    }
+
+    /** Of the largest logit. */
+    private double softmax(FloatBuffer logits, double largest) {
+        double sum = 0;
+        for (int i = 0; i < labels; i++) {
+            sum += Math.exp(logits.get(i) - largest);
+        }
+        return 1 / sum;
     }
 
     private String json(int index, double probability) {
