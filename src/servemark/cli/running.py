@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
@@ -44,11 +45,11 @@ def run_new(
     """
     board = load_board(project.boards, board_name)
     if model_name is not None:
-        board = board.model_copy(update={"model": model_name})
-    model = project.model(board.model)
+        board = board.model_copy(update={"model": model_name, "models": ()})
+    models = [project.model(name) for name in board.all_models()]
     engine = make_engine(board.engine)
     check_loads(board, engine)
-    field = choose(board, project.contestants(), model, only)
+    field = choose(board, project.contestants(), models, only)
     toolbox = project.toolbox()
     with shown_stages() as stages:
         bring_engine(engine, toolbox)
@@ -56,10 +57,10 @@ def run_new(
         if not field.variants:
             raise PrepareError("No contestant could be prepared; see above for what each needs.")
         cores = _cores(board, field.variants)
-        header = _header(project, board, model, engine, field, cores, toolbox, command)
+        header = _header(project, board, models, engine, field, cores, toolbox, command)
         folder = create_run(project.runs, header)
         stages.say(f"  run folder [bold]{escape(str(folder.path))}[/bold]")
-        _go_on(project, folder, field, model, engine, cores, stages)
+        _go_on(project, folder, field, models, engine, cores, stages)
     return folder
 
 
@@ -68,11 +69,10 @@ def run_resumed(project: Project, name: str) -> RunFolder:
     folder = find_run(project.runs, name)
     header = folder.header()
     board = header.board
-    model = project.model(board.model)
-    if model.digest() != header.model_digest:
-        raise UsageError(
-            f"The model '{model.name}' has changed since {folder.path.name}: run anew."
-        )
+    models = [project.model(name) for name in board.all_models()]
+    if _digest(models) != header.model_digest:
+        names = " or ".join(f"'{model.name}'" for model in models)
+        raise UsageError(f"The model {names} has changed since {folder.path.name}: run anew.")
     engine = make_engine(board.engine)
     contestants = project.contestants()
     variants = tuple(entrant.variant for entrant in header.entrants)
@@ -89,7 +89,7 @@ def run_resumed(project: Project, name: str) -> RunFolder:
             left_out = next(each for each in done if each.state == "failed")
             raise PrepareError(f"{left_out.environment.name} is not ready: {left_out.problem}.")
         _check_unchanged(project, header, field, toolbox)
-        _go_on(project, folder, field, model, engine, _cores(board, variants), stages)
+        _go_on(project, folder, field, models, engine, _cores(board, variants), stages)
     return folder
 
 
@@ -97,14 +97,14 @@ def _go_on(
     project: Project,
     folder: RunFolder,
     field: Field,
-    model: Model,
+    models: Sequence[Model],
     engine: LoadEngine,
     cores: Cores,
     stages: Stages,
 ) -> None:
     if cores.warning:
         stages.say(f"  [yellow]weak results[/yellow] {escape(cores.warning)}")
-    bench = make_workbench(project, field, model, engine, cores)
+    bench = make_workbench(project, field, models[0], engine, cores, *models[1:])
     try:
         run_board(bench, folder, RunTalk(stages))
     except (KeyboardInterrupt, ServemarkError):
@@ -124,7 +124,7 @@ def _cores(board: Board, variants: Iterable[Variant]) -> Cores:
 def _header(
     project: Project,
     board: Board,
-    model: Model,
+    models: Sequence[Model],
     engine: LoadEngine,
     field: Field,
     cores: Cores,
@@ -140,11 +140,19 @@ def _header(
         machine=this_machine(),
         cores=cores,
         tools=_tools(engine, field, toolbox),
-        model_digest=model.digest(),
-        golden_images=len(pick_images(model.golden.images, board.golden_images)),
+        model_digest=_digest(models),
+        golden_images=sum(
+            len(pick_images(model.golden.images, board.golden_images)) for model in models
+        ),
         entrants=tuple(_entrant(project, field, variant, toolbox) for variant in field.variants),
         excluded=field.excluded,
     )
+
+
+def _digest(models: Sequence[Model]) -> str:
+    """The digest of one model, or one over those of several."""
+    digests = [model.digest() for model in models]
+    return digests[0] if len(models) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
 
 
 def _tools(engine: LoadEngine, field: Field, toolbox: Toolbox) -> dict[str, str]:

@@ -49,7 +49,7 @@ def check_loads(board: Board, engine: LoadEngine) -> None:
 
 
 def choose(
-    board: Board, contestants: dict[str, Contestant], model: Model, only: Sequence[str]
+    board: Board, contestants: dict[str, Contestant], models: Sequence[Model], only: Sequence[str]
 ) -> Field:
     """The variants of a board, narrowed to what ``only`` names: contestants or variant ids.
 
@@ -58,7 +58,7 @@ def choose(
     entered = select_contestants(
         contestants, [each.partition("@")[0] for each in board.contestants]
     )
-    variants, excluded = cross(board, entered, model)
+    variants, excluded = cross(board, entered, models)
     variants, excluded = _of_those_servers(board, variants, excluded)
     if not only:
         return Field(contestants, _with_twins(board, variants), tuple(excluded))
@@ -174,7 +174,7 @@ def cores_for(variants: Iterable[Variant], engine_threads: int) -> Cores:
 
 
 def make_workbench(
-    project: Project, field: Field, model: Model, engine: LoadEngine, cores: Cores
+    project: Project, field: Field, model: Model, engine: LoadEngine, cores: Cores, *others: Model
 ) -> Workbench:
     """Everything that the orchestrator needs."""
     environment = project.toolbox().environment
@@ -186,4 +186,5 @@ def make_workbench(
         home=project.home,
         server_environment=project.server_environment(),
         engine_environment={"PATH": environment["PATH"]},
+        models={each.name: each for each in (model, *others)},
     )

@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import product
 
 from servemark.catalog import Contestant, Model
 from servemark.records import Board, Exclusion, Variant
 
 
 def cross(
-    board: Board, contestants: Iterable[Contestant], model: Model
+    board: Board, contestants: Iterable[Contestant], models: Sequence[Model]
 ) -> tuple[list[Variant], list[Exclusion]]:
-    """The variants of a board: servers × runtimes of each contestant, as far as they can serve.
+    """The variants of a board: models × servers × runtimes of each contestant, as far as they can
+    serve.
 
     Of the board's runtimes a contestant enters with those that it has, or else with the first of
-    its own that can serve the model.
+    its own that can serve the model. Where there is one model, variants do not name it.
     """
     variants: list[Variant] = []
     exclusions: list[Exclusion] = []
-    for contestant in contestants:
-        runtimes = _runtimes(board, contestant, model)
-        for variant in contestant.variants(runtimes, board.settings):
+    for model, contestant in product(models, contestants):
+        name = model.name if len(models) > 1 else None
+        for each in contestant.variants(_runtimes(board, contestant, model), board.settings):
+            variant = each.model_copy(update={"model": name})
             exclusion = obstacle(contestant, variant, model)
             if exclusion is None:
                 variants.append(variant)

@@ -8,8 +8,9 @@ from pydantic import NonNegativeInt
 
 from servemark.records.base import Name, PositiveInt, Record
 
-CeilingKey = tuple[str, str, int, str | None]
-"""Language, runtime, inference threads, and the server where it has a program of its own."""
+CeilingKey = tuple[str, str, int, str | None, str | None]
+"""Language, runtime, inference threads, the server where it has a program of its own, and the model
+where there are several."""
 CeilingSource = Literal["golden", "test_image"]
 
 
@@ -57,10 +58,12 @@ class CeilingResult(Record):
     threads: PositiveInt
     server: Name | None = None
     """Where the server runs the library in a program of its own, as Bun does for Node's."""
+    model: Name | None = None
+    """As in the variants that it stands beside."""
     ceiling: Ceiling | None = None
     failure: str | None = None
 
     @property
     def key(self) -> CeilingKey:
         """What a ceiling is of."""
-        return (self.language, self.runtime, self.threads, self.server)
+        return (self.language, self.runtime, self.threads, self.server, self.model)

@@ -46,13 +46,17 @@ class Variant(Record):
     server: Name
     runtime: Name
     settings: Settings = Settings()
+    model: Name | None = None
+    """The model that it serves, where the board has several; ``None`` for the board's only one."""
     copy_number: PositiveInt = 1
     """2 for the second of an A/A pair: the same once more, under a name of its own."""
 
     @property
     def id(self) -> str:
         again = "" if self.copy_number == 1 else f"#{self.copy_number}"
-        return f"{self.contestant}@{self.server}+{self.runtime}{self.settings.suffix()}{again}"
+        model = "" if self.model is None else f":{self.model}"
+        made = f"{self.contestant}@{self.server}+{self.runtime}"
+        return f"{made}{self.settings.suffix()}{model}{again}"
 
     def original(self) -> Variant:
         """The first of an A/A pair; itself where it is no second."""
@@ -177,6 +181,8 @@ class Board(Record):
     title: str
     description: str = ""
     model: Name = "mnist"
+    models: tuple[Name, ...] = ()
+    """Several models, each served by every variant, instead of the one ``model``."""
     engine: Name
     seed: Annotated[int, Field(ge=0)]
     blocks: PositiveInt
@@ -219,6 +225,10 @@ class Board(Record):
         if self.caching and self.caching_base() is None:
             raise ValueError("caching needs a cell of an upload with connections")
         return self
+
+    def all_models(self) -> tuple[Name, ...]:
+        """The models that are served."""
+        return self.models or (self.model,)
 
     def all_cells(self) -> list[Cell]:
         """The cells of every group in the order of the board, each once."""
@@ -272,8 +282,8 @@ class Trial(Record):
 
 
 _VARIANT = re.compile(
-    r"^(?P<contestant>[^@+,#]+)@(?P<server>[^@+,#]+)\+(?P<runtime>[^@+,#]+)"
-    r"(?P<settings>(,\w+=\d+)*)(#(?P<copy>\d+))?$"
+    r"^(?P<contestant>[^@+,:#]+)@(?P<server>[^@+,:#]+)\+(?P<runtime>[^@+,:#]+)"
+    r"(?P<settings>(,\w+=\d+)*)(:(?P<model>[^@+,:#]+))?(#(?P<copy>\d+))?$"
 )
 
 
@@ -282,6 +292,8 @@ def parse_variant(text: str) -> Variant | None:
 
     >>> parse_variant("python/flask@gunicorn+onnxruntime,workers=2").settings.workers
     2
+    >>> parse_variant("python/flask@gunicorn+onnxruntime:mnist-cnn").model
+    'mnist-cnn'
     """
     match = _VARIANT.match(text)
     if match is None:
@@ -292,5 +304,6 @@ def parse_variant(text: str) -> Variant | None:
         server=match["server"],
         runtime=match["runtime"],
         settings=Settings(**{name: int(value) for name, value in pairs}),
+        model=match["model"],
         copy_number=int(match["copy"] or 1),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import Literal
 
 from servemark.plan import Plan, given_up
@@ -35,6 +35,7 @@ from servemark.report.sections import (
     noise_found,
     taxes_found,
 )
+from servemark.report.served import models_found
 from servemark.stats import METRICS, Standing, block_values, rank, summarise
 from servemark.store import RunFolder
 from servemark.units import NS_PER_S
@@ -54,6 +55,10 @@ def build_report(folder: RunFolder) -> Report:
     )
     caching = caching_found(header.board, header.entrants, trials)
     plan = Plan(header.board, variants)
+    competitors = _competitors(header, trials, failed)
+    results = _results(header, cells, trials, {e.variant for e in caching if e.caches})
+    taxes = taxes_found(header, cells, trials, folder.ceilings())
+    served, reversals = models_found(competitors, results, taxes, main_cell(cells).id)
     return Report(
         run=folder.path.name,
         board=header.board.name,
@@ -63,7 +68,7 @@ def build_report(folder: RunFolder) -> Report:
         command=header.command,
         servemark_version=header.servemark_version,
         engine=header.board.engine,
-        model=header.board.model,
+        model=", ".join(header.board.all_models()),
         seed=header.board.seed,
         blocks=header.board.blocks,
         most_blocks=header.board.most_blocks or header.board.blocks,
@@ -85,10 +90,12 @@ def build_report(folder: RunFolder) -> Report:
             name: MetricEntry(title=m.title, unit=m.unit, better=m.better)
             for name, m in METRICS.items()
         },
-        competitors=_competitors(header, trials, failed),
-        results=_results(header, cells, trials, {e.variant for e in caching if e.caches}),
+        competitors=competitors,
+        results=results,
         capacities=capacities_found(header.board, header.entrants, trials),
-        taxes=taxes_found(header, cells, trials, folder.ceilings()),
+        taxes=taxes,
+        served=served,
+        reversals=reversals,
         caching=caching,
         quiet=header.board.quiet,
         disturbed_trials=sum(_is_disturbed(result) for result in trials),
@@ -148,6 +155,7 @@ def _competitors(
             language=entrant.language,
             server=entrant.variant.server,
             runtime=entrant.variant.runtime,
+            model=entrant.variant.model or header.board.model,
             workers=entrant.variant.settings.workers,
             threads=entrant.variant.settings.threads,
             division=entrant.division,
@@ -186,13 +194,28 @@ def _results(
             and entrant.variant.id not in unranked
             and values.get(entrant.variant.id)
         }
-        standings = rank(ranked, METRICS[THROUGHPUT].better)
+        standings = _standings(ranked, header)
         in_cell = [
             _result(header.board, name, cell, grouped[name, cell.id], blocks, standings.get(name))
             for name, blocks in values.items()
         ]
-        found += sorted(in_cell, key=_place)
+        models = {entrant.variant.id: entrant.variant.model for entrant in header.entrants}
+        for model in dict.fromkeys(models.values()):
+            found += sorted((e for e in in_cell if models[e.variant] == model), key=_place)
     return tuple(found)
+
+
+def _standings(values: Mapping[str, Mapping[int, float]], header: RunHeader) -> dict[str, Standing]:
+    """Variants are ranked among those that serve the same model."""
+    found: dict[str, Standing] = {}
+    for model in dict.fromkeys(entrant.variant.model for entrant in header.entrants):
+        of_model = {
+            entrant.variant.id: values[entrant.variant.id]
+            for entrant in header.entrants
+            if entrant.variant.model == model and entrant.variant.id in values
+        }
+        found |= rank(of_model, METRICS[THROUGHPUT].better)
+    return found
 
 
 def _result(

@@ -16,6 +16,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from servemark.report import charts
 from servemark.report.findings import HOW_TO_READ, QUESTION, STAGES, Findings, Row
 from servemark.report.model import Competitor, EngineLatencies, Figure, Report, Tax
+from servemark.report.served_chart import HEADS, models_chart, models_lines, models_sentence
 from servemark.report.wording import (
     cell_title,
     count,
@@ -91,6 +92,9 @@ def render_html(report: Report) -> str:
             capacity=charts.capacity_charts(findings),
             capacities=capacity_table(findings),
             tax=charts.tax_charts(findings),
+            models=models_chart(findings),
+            served=models_table(findings),
+            reversals=models_sentence(findings),
             taxes=tax_tables(findings),
             noise=noise_table(findings),
             caching=caching_table(findings),
@@ -278,6 +282,15 @@ def tax_tables(findings: Findings) -> list[Table]:
         caption = f"The server's tax ({cell_title(findings.cell(cell))})"
         tables.append(Table(f"tax-table-{place}", caption, columns, rows))
     return tables
+
+
+def models_table(findings: Findings) -> Table | None:
+    """Several models: what the choice of a server makes of each."""
+    if not findings.report.served:
+        return None
+    columns = [Column(head, numeric=False, first="ascending") for head in HEADS]
+    rows = [[Datum(text, text) for text in line] for line in models_lines(findings)]
+    return Table("models-table", "What choosing a server makes of each model", columns, rows)
 
 
 def noise_table(findings: Findings) -> Table | None:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from servemark.records import Exclusion
 from servemark.report.findings import HOW_TO_READ, STAGES, Findings, Trouble
 from servemark.report.model import Report
+from servemark.report.served_chart import HEADS, models_lines, models_sentence
 from servemark.report.wording import (
     cell_title,
     count,
@@ -57,6 +58,7 @@ def render_markdown(report: Report) -> str:
         _loads(findings),
         _capacities(findings),
         _taxes(findings),
+        _models(findings),
         _problems(findings.troubles()),
         _excluded(report.excluded),
         _machine(report),
@@ -174,6 +176,13 @@ def _taxes(findings: Findings) -> str:
         title = f"### The server's tax ({cell_title(findings.cell(cell))})"
         parts.append(f"{title}\n\n{_table(heads, lines, left=(0,))}")
     return "\n\n".join(parts)
+
+
+def _models(findings: Findings) -> str:
+    if not findings.report.served:
+        return ""
+    table = _table(HEADS, models_lines(findings), left=(0, 2, 3))
+    return f"### The models\n\n{table}\n\n{models_sentence(findings)}"
 
 
 def _table(heads: Sequence[str], lines: Sequence[Sequence[str]], left: Sequence[int]) -> str:

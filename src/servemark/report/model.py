@@ -70,6 +70,7 @@ class Competitor(Record):
     language: str
     server: str
     runtime: str
+    model: str
     workers: int
     threads: int
     division: Division
@@ -126,6 +127,36 @@ class Tax(Record):
     ceiling_infer_ns: float | None
     tax: Figure | None
     """1 − throughput ÷ ceiling, from pairs within blocks."""
+
+
+class ServedModel(Record):
+    """One of several models of a run: what choosing a server makes of it, in one cell."""
+
+    model: str
+    cell: str
+    alone_ns: float | None
+    """Decoding and inference of an image in a loop without a server: the least of the languages."""
+    fastest: str
+    slowest: str
+    """Variants of one runtime, ranked among those that serve the model."""
+    spread: Ratio
+    """Throughput of the fastest ÷ that of the slowest."""
+    tied: int
+    """How many of its variants share their rank with the fastest."""
+    least_tax: float | None
+    most_tax: float | None
+
+
+class Reversal(Record):
+    """Two servers that change places: the first is faster with one model, the second with another.
+
+    Both differences are told apart from noise. The servers are named without the model.
+    """
+
+    first: str
+    second: str
+    first_with: str
+    second_with: str
 
 
 class Caching(Record):
@@ -216,6 +247,9 @@ class Report(Record):
     results: tuple[Result, ...]
     capacities: tuple[FoundCapacity, ...]
     taxes: tuple[Tax, ...]
+    served: tuple[ServedModel, ...] = ()
+    """The models, where there are several: the quickest to infer first."""
+    reversals: tuple[Reversal, ...] = ()
     caching: tuple[Caching, ...]
     quiet: bool
     """Whether the board insists on a quiet machine."""

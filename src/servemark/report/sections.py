@@ -102,7 +102,8 @@ def taxes_found(
             if variant.copy_number > 1 or (variant.id, cell.id) not in grouped:
                 continue
             of = (variant.contestant.partition("/")[0], variant.runtime, variant.settings.threads)
-            ceilings_of = loops.get((*of, variant.server)) or loops.get((*of, None), {})
+            own = loops.get((*of, variant.server, variant.model))
+            ceilings_of = own or loops.get((*of, None, variant.model), {})
             tax = _tax(
                 variant.id,
                 cell,

@@ -133,17 +133,19 @@ def short_names(competitors: Sequence[Competitor]) -> dict[str, str]:
     """Names by variant id: as much of the id as tells it from all others of the run.
 
     A contestant that is there once needs no server; one with a single runtime needs no runtime.
+    Models are named where there are several.
     """
     originals = [each for each in competitors if each.twin_of is None]
-    contestants = Counter(each.contestant for each in originals)
-    servers = Counter((each.contestant, each.server) for each in originals)
+    several = len({each.model for each in originals}) > 1
+    contestants = Counter((each.contestant, each.model) for each in originals)
+    servers = Counter((each.contestant, each.server, each.model) for each in originals)
     names: dict[str, str] = {}
     for each in originals:
-        hosted = f"{each.contestant}@{each.server}"
-        if contestants[each.contestant] == 1:
-            names[each.variant] = plain(each.contestant)
-        elif servers[each.contestant, each.server] == 1:
-            names[each.variant] = plain(hosted)
+        model = f":{each.model}" if several else ""
+        if contestants[each.contestant, each.model] == 1:
+            names[each.variant] = plain(f"{each.contestant}{model}")
+        elif servers[each.contestant, each.server, each.model] == 1:
+            names[each.variant] = plain(f"{each.contestant}@{each.server}{model}")
         else:
             names[each.variant] = plain(each.variant.replace("@builtin+", "+"))
     for each in competitors:

@@ -11,6 +11,7 @@ from typing import Self
 
 import numpy as np
 
+from servemark.catalog import Model, Picture
 from servemark.engines import Assignment, Loaded
 from servemark.errors import LaunchError
 from servemark.launch import (
@@ -81,7 +82,7 @@ def _measure_ceilings(
     block: int,
     listener: Listener,
 ) -> None:
-    """Once in each block for each language, runtime and number of threads that takes part.
+    """Once in each block for each language, runtime, number of threads and model that takes part.
 
     A ceiling that cannot be measured is on the disk with its reason, and is not tried again in
     that block.
@@ -91,11 +92,11 @@ def _measure_ceilings(
         contestant = bench.contestants[variant.contestant]
         language = contestant.language.name
         own = variant.server if contestant.server(variant.server).ceiling is not None else None
-        key = (language, variant.runtime, variant.settings.threads, own)
+        key = (language, variant.runtime, variant.settings.threads, own, variant.model)
         if key in done or contestant.ceiling(variant.server) is None:
             continue
         done.add(key)
-        name = "-".join(part for part in (language, own, variant.runtime) if part)
+        name = "-".join(part for part in (language, own, variant.runtime, variant.model) if part)
         listener.measuring_ceiling(name, block)
         found = failure = None
         try:
@@ -109,6 +110,7 @@ def _measure_ceilings(
                 runtime=variant.runtime,
                 threads=variant.settings.threads,
                 server=own,
+                model=variant.model,
                 ceiling=found,
                 failure=failure,
             )
@@ -148,8 +150,8 @@ class Visitor:
         self._folder = folder
         self._board = board
         self._starts = starts
-        self._pictures = bench.model.pictures()
-        self._corpora: dict[Corpus, list[int]] = {}
+        self._pictures: dict[str, list[Picture]] = {}
+        self._corpora: dict[tuple[str, Corpus], list[int]] = {}
         self._server: Server | None = None
         self._visit: tuple[int, str, str] | None = None
         self._start_up: StartUp | None = None
@@ -241,7 +243,7 @@ class Visitor:
 
     def _first_answer(self, server: Server) -> None:
         """One upload that must be answered rightly before load is put on."""
-        image = self._bench.model.golden.images[0]
+        image = server.launch.model.golden.images[0]
         subject = make_subject(self._bench, server, [image])
         picture = subject.right()
         headers = {"Content-Type": picture.media_type}
@@ -264,10 +266,11 @@ class Visitor:
     ) -> tuple[LoadResult, Samples]:
         """The result and samples once every answer was held against the golden one."""
         cell = trial.cell
-        chosen = np.array(self._corpus(cell.corpus), dtype=np.uint32)
+        model = self._bench.model_of(trial.variant)
+        chosen = np.array(self._corpus(model, cell.corpus), dtype=np.uint32)
         if cell.workload in ("multipart", "raw"):
             samples = replace(samples, request=chosen[samples.request])
-        right = check_answers(self._bench.model, cell.workload, cell.stage, samples)
+        right = check_answers(model, cell.workload, cell.stage, samples)
         checked = replace(samples, right=right)
         slo = self._board.slo if trial.purpose == "capacity" else None
         return complete(load, checked, cell, slo), checked
@@ -281,15 +284,16 @@ class Visitor:
         return loaded, use, circumstances(moment, this_moment())
 
     def _load(self, server: Server, trial: Trial, duration_s: float, phase: str) -> Loaded:
-        """All variants get the same schedule for a cell in a block, so that they can be paired."""
-        chosen = self._corpus(trial.cell.corpus)
+        """All variants of a model get the same schedule for a cell in a block: they are paired."""
+        model = self._bench.model_of(trial.variant)
+        pictures, chosen = self._pictures_of(model), self._corpus(model, trial.cell.corpus)
         seed = (self._board.seed, trial.block, phase)
         duration_ns = seconds_to_ns(duration_s)
         return self._bench.engine.run(
             Assignment(
                 endpoint=server.endpoint,
                 cell=trial.cell,
-                pictures=[self._pictures[index] for index in chosen],
+                pictures=[pictures[index] for index in chosen],
                 schedule=schedule_of(trial.cell, duration_ns, len(chosen), *seed),
                 duration_s=duration_s,
                 cores=self._bench.cores.engine,
@@ -299,10 +303,15 @@ class Visitor:
             )
         )
 
-    def _corpus(self, which: Corpus) -> list[int]:
-        if which not in self._corpora:
-            self._corpora[which] = self._bench.model.corpus(which)
-        return self._corpora[which]
+    def _pictures_of(self, model: Model) -> list[Picture]:
+        if model.name not in self._pictures:
+            self._pictures[model.name] = model.pictures()
+        return self._pictures[model.name]
+
+    def _corpus(self, model: Model, which: Corpus) -> list[int]:
+        if (model.name, which) not in self._corpora:
+            self._corpora[model.name, which] = model.corpus(which)
+        return self._corpora[model.name, which]
 
     def _close(self) -> None:
         if self._server is not None:

@@ -42,8 +42,9 @@ def pick_images(images: tuple[GoldenImage, ...], count: int | None) -> list[Gold
 
 def make_subject(bench: Workbench, server: Server, images: list[GoldenImage]) -> Subject:
     """The running server as something to be verified."""
-    pairs = [(image, bench.model.picture(image)) for image in images]
-    return Subject(server.endpoint, bench.model, pairs, MAX_BODY_BYTES)
+    model = bench.model_of(server.launch.variant)
+    pairs = [(image, model.picture(image)) for image in images]
+    return Subject(server.endpoint, model, pairs, MAX_BODY_BYTES)
 
 
 def verify_running(
@@ -51,7 +52,7 @@ def verify_running(
 ) -> Verification:
     """Start the variant once; check the contract's endpoints and failures, and the golden set."""
     log = logs / f"{log_name(variant)}-verify.log"
-    images = pick_images(bench.model.golden.images, golden_images)
+    images = pick_images(bench.model_of(variant).golden.images, golden_images)
     checks: list[Check] = []
     try:
         with Server(bench.launch(variant, log)) as server:
@@ -150,7 +151,8 @@ class _Life:
             return judge_stop(name, exited, trouble)
 
     def _subject(self, server: Server) -> Subject:
-        return make_subject(self.bench, server, pick_images(self.bench.model.golden.images, 8))
+        model = self.bench.model_of(server.launch.variant)
+        return make_subject(self.bench, server, pick_images(model.golden.images, 8))
 
     def _bad_changes(self, scratch: Path) -> Mapping[str, Mapping[str, str | None]]:
         """The contract's broken starts: names, and the variables that make them."""
@@ -166,7 +168,7 @@ class _Life:
 
     def _broken_model(self, folder: Path) -> Path:
         """A copy of the exported model whose weights are garbage, in every format."""
-        shutil.copytree(self.bench.model.export_folder, folder)
+        shutil.copytree(self.bench.model_of(self.variant).export_folder, folder)
         for path in folder.rglob("*"):
             if path.is_file() and path.relative_to(folder) != Path("model.json"):
                 path.write_bytes(b"garbage")

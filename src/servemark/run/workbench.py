@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -17,7 +17,7 @@ from servemark.records import Cores, Stage, Trial, TrialResult, Variant, Verific
 
 @dataclass(frozen=True, slots=True)
 class Workbench:
-    """Contestants, model, engine and cores of one run."""
+    """Contestants, models, engine and cores of one run."""
 
     contestants: Mapping[str, Contestant]
     model: Model
@@ -26,6 +26,12 @@ class Workbench:
     home: Path
     server_environment: Mapping[str, str]
     engine_environment: Mapping[str, str]
+    models: Mapping[str, Model] = field(default_factory=dict)
+    """By name, where variants name the models that they serve."""
+
+    def model_of(self, variant: Variant) -> Model:
+        """The model that the variant serves."""
+        return self.model if variant.model is None else self.models[variant.model]
 
     def launch(
         self,
@@ -40,7 +46,7 @@ class Workbench:
             contestant=contestant,
             variant=variant,
             environment_folder=environment_of(self.home, contestant, variant.runtime).folder,
-            model=self.model,
+            model=self.model_of(variant),
             log=log,
             base_environment=self.server_environment,
             cores=self.cores.server,
@@ -70,4 +76,4 @@ class Listener(Protocol):
 
 def log_name(variant: Variant) -> str:
     """A file name for a variant."""
-    return variant.id.replace("/", "-")
+    return variant.id.replace("/", "-").replace(":", "-")

@@ -18,7 +18,7 @@ from servemark.records import CeilingResult, RunHeader, Trial, TrialResult, Veri
 from servemark.samples import Samples
 from servemark.store.columns import read_samples, write_samples
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 HEADER = "run.json"
 TRIALS = "trials.jsonl"
 VERIFICATIONS = "verifications.jsonl"
@@ -37,10 +37,10 @@ def _trial_1_to_2(content: dict[str, Any]) -> dict[str, Any]:
     return content
 
 
-UPGRADES: dict[int, Upgrade] = {1: _unchanged}
+UPGRADES: dict[int, Upgrade] = {1: _unchanged, 2: _unchanged}
 """How a header of an old schema version becomes one of the next version."""
-TRIAL_UPGRADES: dict[int, Upgrade] = {1: _trial_1_to_2}
-"""The same for each line of the trials."""
+TRIAL_UPGRADES: dict[int, Upgrade] = {1: _trial_1_to_2, 2: _unchanged}
+"""The same for each line of the trials. Version 3 knows variants and boards of several models."""
 
 R = TypeVar("R", bound=BaseModel)
 

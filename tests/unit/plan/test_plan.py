@@ -287,6 +287,6 @@ def test_variants_that_cannot_serve_the_model_are_left_out_with_the_reason(root:
     many = load_board(root / "boards", "default").model_copy(
         update={"settings": Settings(workers=2)}
     )
-    variants, excluded = cross(many, contestants.values(), model)
+    variants, excluded = cross(many, contestants.values(), [model])
     assert "r/plumber" not in {variant.contestant for variant in variants}
     assert "it can have at most 1 workers, not 2" in {each.reason for each in excluded}
