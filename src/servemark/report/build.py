@@ -40,6 +40,7 @@ from servemark.store import RunFolder
 from servemark.units import NS_PER_S
 
 THROUGHPUT = "throughput_per_s"
+CPU = "server_cpu_ns"
 
 
 def build_report(folder: RunFolder) -> Report:
@@ -122,7 +123,12 @@ def _reported(cell: Cell) -> ReportedCell:
         connections=cell.load.connections,
         rate_per_s=cell.load.rate_per_s if isinstance(cell.load, Open) else None,
         stage=cell.stage,
+        ranked_by=_ranked_by(cell),
     )
+
+
+def _ranked_by(cell: Cell) -> str:
+    return CPU if isinstance(cell.load, Open) else THROUGHPUT
 
 
 def _competitors(
@@ -174,8 +180,9 @@ def _results(
     grouped = by_cell(trials)
     found: list[Result] = []
     for cell in cells:
+        metric = _ranked_by(cell)
         values = {
-            entrant.variant.id: block_values(grouped[entrant.variant.id, cell.id], THROUGHPUT)
+            entrant.variant.id: block_values(grouped[entrant.variant.id, cell.id], metric)
             for entrant in header.entrants
             if (entrant.variant.id, cell.id) in grouped
         }
@@ -186,12 +193,12 @@ def _results(
             and entrant.variant.id not in unranked
             and values.get(entrant.variant.id)
         }
-        standings = rank(ranked, METRICS[THROUGHPUT].better)
+        standings = rank(ranked, METRICS[metric].better)
         in_cell = [
-            _result(header.board, name, cell, grouped[name, cell.id], blocks, standings.get(name))
-            for name, blocks in values.items()
+            _result(header.board, name, cell, grouped[name, cell.id], standings.get(name))
+            for name in values
         ]
-        found += sorted(in_cell, key=_place)
+        found += sorted(in_cell, key=lambda result, by=metric: _place(result, by))
     return tuple(found)
 
 
@@ -200,7 +207,6 @@ def _result(
     variant: str,
     cell: Cell,
     trials: Sequence[TrialResult],
-    blocks: dict[int, float],
     standing: Standing | None,
 ) -> Result:
     figures = {}
@@ -216,7 +222,7 @@ def _result(
         rank=None if standing is None else standing.rank,
         tied_with=() if standing is None else standing.tied_with,
         figures=figures,
-        throughput_by_block=blocks,
+        throughput_by_block=block_values(trials, THROUGHPUT),
         precise=(half_width is not None and half_width <= board.half_width)
         if isinstance(cell.load, Closed)
         else None,
@@ -226,12 +232,13 @@ def _result(
     )
 
 
-def _place(result: Result) -> tuple[float, float]:
-    """By rank, then by speed; what has no rank comes last."""
-    figure = result.figures.get(THROUGHPUT)
+def _place(result: Result, metric: str) -> tuple[float, float]:
+    """By rank, then by the metric of the ranks; what has no rank comes last."""
+    figure = result.figures.get(metric)
+    sign = -1 if METRICS[metric].better == "higher" else 1
     return (
         math.inf if result.rank is None else result.rank,
-        0.0 if figure is None else -figure.value,
+        0.0 if figure is None else sign * figure.value,
     )
 
 

@@ -34,6 +34,7 @@ from servemark.report.wording import (
 
 QUESTION = "Which web server should serve my model, and what does it cost?"
 THROUGHPUT = "throughput_per_s"
+CPU = "server_cpu_ns"
 FEWEST_BLOCKS = 3
 STAGES = ("null", "receive", "decode", "full")
 """Of an answer, each with all of those before."""
@@ -52,6 +53,8 @@ class Row:
     competitor: Competitor
     result: Result
     throughput: Figure
+    judged: Figure
+    """The figure that it is ranked by: the throughput, or in an open loop the CPU per answer."""
     others: dict[str, Figure]
     """Throughput by id of the other cells under the main cell's load."""
     upload_cost: float | None
@@ -186,7 +189,10 @@ class Findings:
         rows = []
         for result in self.report.results:
             throughput = result.figures.get(THROUGHPUT)
-            if result.cell != self.main.id or result.rank is None or throughput is None:
+            judged = result.figures.get(self.main.ranked_by)
+            if result.cell != self.main.id or result.rank is None:
+                continue
+            if throughput is None or judged is None:
                 continue
             found = {cell.id: self.figure(result.variant, cell.id) for cell in others}
             rows.append(
@@ -196,6 +202,7 @@ class Findings:
                     competitor=self._competitors[result.variant],
                     result=result,
                     throughput=throughput,
+                    judged=judged,
                     others={cell: figure for cell, figure in found.items() if figure is not None},
                     upload_cost=self.upload_cost(result.variant),
                 )
@@ -210,7 +217,17 @@ class Findings:
             )
             for row in rows
         ]
-        return sorted(shared, key=lambda row: (row.rank, -row.throughput.value))
+        sign = 1 if self.is_by_cost() else -1
+        return sorted(shared, key=lambda row: (row.rank, sign * row.judged.value))
+
+    def is_by_cost(self) -> bool:
+        """Whether the ranking is by what an answer costs, because the rate is the same for all."""
+        return self.main.ranked_by == CPU
+
+    def ranked_by(self) -> str:
+        """What the ranking goes by, in words, with its cell."""
+        what = "CPU time per answer, the least first" if self.is_by_cost() else "answers per second"
+        return f"{what} ({cell_title(self.main)})"
 
     def order(self) -> list[str]:
         """Variants that have any throughput: by the ranking, then those only measured elsewhere."""
@@ -377,6 +394,8 @@ class Findings:
         rows = self.ranking()
         if not rows:
             return self._nothing_ranked()
+        if self.is_by_cost():
+            return self._cost_headline(rows)
         first, last = rows[0], rows[-1]
         cores = count(len(self.report.cores.server), "core")
         rate = number(first.throughput.value, "1/s")
@@ -394,10 +413,21 @@ class Findings:
             said += f", and {factor(_ratio(first.throughput.value, middle))} the median"
         return f"{said}."
 
+    def _cost_headline(self, rows: Sequence[Row]) -> str:
+        first, last = rows[0], rows[-1]
+        said = (
+            f"For {workload_phrase(self.main.workload)}, with {self._main_load()} to each, "
+            f"{first.name} spends {number(first.judged.value, 'ns')} of CPU time on an answer"
+        )
+        if len(rows) == 1:
+            return f"{said}; nothing else was measured to compare it with."
+        times = factor(_ratio(last.judged.value, first.judged.value))
+        return f"{said}; {last.name}, the dearest of {len(rows)}, {times} that."
+
     def doubt(self) -> str | None:
         """Who cannot be told apart from the winner, if anybody."""
         rows = self.ranking()
-        if not rows or rows[0].throughput.blocks < 2:
+        if not rows or rows[0].judged.blocks < 2:
             return None
         first = rows[0]
         near = [self.names[name] for name in first.result.tied_with if name in self.names]
