@@ -41,6 +41,7 @@ from servemark.store import RunFolder
 from servemark.units import NS_PER_S
 
 THROUGHPUT = "throughput_per_s"
+CPU = "server_cpu_ns"
 
 
 def build_report(folder: RunFolder) -> Report:
@@ -129,7 +130,12 @@ def _reported(cell: Cell) -> ReportedCell:
         connections=cell.load.connections,
         rate_per_s=cell.load.rate_per_s if isinstance(cell.load, Open) else None,
         stage=cell.stage,
+        ranked_by=_ranked_by(cell),
     )
+
+
+def _ranked_by(cell: Cell) -> str:
+    return CPU if isinstance(cell.load, Open) else THROUGHPUT
 
 
 def _competitors(
@@ -182,8 +188,9 @@ def _results(
     grouped = by_cell(trials)
     found: list[Result] = []
     for cell in cells:
+        metric = _ranked_by(cell)
         values = {
-            entrant.variant.id: block_values(grouped[entrant.variant.id, cell.id], THROUGHPUT)
+            entrant.variant.id: block_values(grouped[entrant.variant.id, cell.id], metric)
             for entrant in header.entrants
             if (entrant.variant.id, cell.id) in grouped
         }
@@ -194,18 +201,21 @@ def _results(
             and entrant.variant.id not in unranked
             and values.get(entrant.variant.id)
         }
-        standings = _standings(ranked, header)
+        standings = _standings(ranked, header, metric)
         in_cell = [
-            _result(header.board, name, cell, grouped[name, cell.id], blocks, standings.get(name))
-            for name, blocks in values.items()
+            _result(header.board, name, cell, grouped[name, cell.id], standings.get(name))
+            for name in values
         ]
+        in_cell.sort(key=lambda result, by=metric: _place(result, by))
         models = {entrant.variant.id: entrant.variant.model for entrant in header.entrants}
         for model in dict.fromkeys(models.values()):
-            found += sorted((e for e in in_cell if models[e.variant] == model), key=_place)
+            found += [each for each in in_cell if models[each.variant] == model]
     return tuple(found)
 
 
-def _standings(values: Mapping[str, Mapping[int, float]], header: RunHeader) -> dict[str, Standing]:
+def _standings(
+    values: Mapping[str, Mapping[int, float]], header: RunHeader, metric: str
+) -> dict[str, Standing]:
     """Variants are ranked among those that serve the same model."""
     found: dict[str, Standing] = {}
     for model in dict.fromkeys(entrant.variant.model for entrant in header.entrants):
@@ -214,7 +224,7 @@ def _standings(values: Mapping[str, Mapping[int, float]], header: RunHeader) -> 
             for entrant in header.entrants
             if entrant.variant.model == model and entrant.variant.id in values
         }
-        found |= rank(of_model, METRICS[THROUGHPUT].better)
+        found |= rank(of_model, METRICS[metric].better)
     return found
 
 
@@ -223,7 +233,6 @@ def _result(
     variant: str,
     cell: Cell,
     trials: Sequence[TrialResult],
-    blocks: dict[int, float],
     standing: Standing | None,
 ) -> Result:
     figures = {}
@@ -239,7 +248,7 @@ def _result(
         rank=None if standing is None else standing.rank,
         tied_with=() if standing is None else standing.tied_with,
         figures=figures,
-        throughput_by_block=blocks,
+        throughput_by_block=block_values(trials, THROUGHPUT),
         precise=(half_width is not None and half_width <= board.half_width)
         if isinstance(cell.load, Closed)
         else None,
@@ -249,12 +258,13 @@ def _result(
     )
 
 
-def _place(result: Result) -> tuple[float, float]:
-    """By rank, then by speed; what has no rank comes last."""
-    figure = result.figures.get(THROUGHPUT)
+def _place(result: Result, metric: str) -> tuple[float, float]:
+    """By rank, then by the metric of the ranks; what has no rank comes last."""
+    figure = result.figures.get(metric)
+    sign = -1 if METRICS[metric].better == "higher" else 1
     return (
         math.inf if result.rank is None else result.rank,
-        0.0 if figure is None else -figure.value,
+        0.0 if figure is None else sign * figure.value,
     )
 
 

@@ -34,6 +34,7 @@ from servemark.report.wording import (
 
 QUESTION = "Which web server should serve my model, and what does it cost?"
 THROUGHPUT = "throughput_per_s"
+CPU = "server_cpu_ns"
 FEWEST_BLOCKS = 3
 STAGES = ("null", "receive", "decode", "full")
 """Of an answer, each with all of those before."""
@@ -52,12 +53,19 @@ class Row:
     competitor: Competitor
     result: Result
     throughput: Figure
+    judged: Figure
+    """The figure that it is ranked by: the throughput, or in an open loop the CPU per answer."""
     others: dict[str, Figure]
     """Throughput by id of the other cells under the main cell's load."""
     upload_cost: float | None
     """GET ÷ multipart under one load: by how much reading from disk flatters it."""
     shares_with: tuple[str, ...] = ()
     """The other variants of the same rank."""
+
+    @property
+    def place_key(self) -> tuple[str, int]:
+        """What those of one place have in common: variants are ranked among those of one model."""
+        return (self.competitor.model, self.rank)
 
     @property
     def place(self) -> str:
@@ -181,12 +189,16 @@ class Findings:
         return figure.value * 3600 / (price * max(len(self.report.cores.server), 1))
 
     def ranking(self) -> list[Row]:
-        """The variants that are ranked in the main cell, the fastest first."""
+        """The variants that are ranked in the main cell, the best first; of several models, those
+        of the first model first."""
         others = self.beside_main()[1:]
         rows = []
         for result in self.report.results:
             throughput = result.figures.get(THROUGHPUT)
-            if result.cell != self.main.id or result.rank is None or throughput is None:
+            judged = result.figures.get(self.main.ranked_by)
+            if result.cell != self.main.id or result.rank is None:
+                continue
+            if throughput is None or judged is None:
                 continue
             found = {cell.id: self.figure(result.variant, cell.id) for cell in others}
             rows.append(
@@ -196,21 +208,40 @@ class Findings:
                     competitor=self._competitors[result.variant],
                     result=result,
                     throughput=throughput,
+                    judged=judged,
                     others={cell: figure for cell, figure in found.items() if figure is not None},
                     upload_cost=self.upload_cost(result.variant),
                 )
             )
-        by_rank: dict[int, list[str]] = {}
+        by_rank: dict[tuple[str, int], list[str]] = {}
         for row in rows:
-            by_rank.setdefault(row.rank, []).append(row.competitor.variant)
+            by_rank.setdefault(row.place_key, []).append(row.competitor.variant)
         shared = [
             replace(
                 row,
-                shares_with=tuple(v for v in by_rank[row.rank] if v != row.competitor.variant),
+                shares_with=tuple(v for v in by_rank[row.place_key] if v != row.competitor.variant),
             )
             for row in rows
         ]
-        return sorted(shared, key=lambda row: (row.rank, -row.throughput.value))
+        sign = 1 if self.is_by_cost() else -1
+        models = list(dict.fromkeys(each.model for each in self.report.competitors))
+        return sorted(
+            shared,
+            key=lambda row: (
+                models.index(row.competitor.model),
+                row.rank,
+                sign * row.judged.value,
+            ),
+        )
+
+    def is_by_cost(self) -> bool:
+        """Whether the ranking is by what an answer costs, because the rate is the same for all."""
+        return self.main.ranked_by == CPU
+
+    def ranked_by(self) -> str:
+        """What the ranking goes by, in words, with its cell."""
+        what = "CPU time per answer, the least first" if self.is_by_cost() else "answers per second"
+        return f"{what} ({cell_title(self.main)})"
 
     def order(self) -> list[str]:
         """Variants that have any throughput: by the ranking, then those only measured elsewhere."""
@@ -374,9 +405,11 @@ class Findings:
 
     def headline(self) -> str:
         """The answer in a sentence or two: who serves most, and by how much."""
-        rows = self.ranking()
+        rows = self._of_first_model()
         if not rows:
             return self._nothing_ranked()
+        if self.is_by_cost():
+            return self._cost_headline(rows)
         first, last = rows[0], rows[-1]
         cores = count(len(self.report.cores.server), "core")
         rate = number(first.throughput.value, "1/s")
@@ -394,10 +427,26 @@ class Findings:
             said += f", and {factor(_ratio(first.throughput.value, middle))} the median"
         return f"{said}."
 
+    def _of_first_model(self) -> list[Row]:
+        """The ranking, as far as it is of the model that comes first in it."""
+        rows = self.ranking()
+        return [row for row in rows if row.competitor.model == rows[0].competitor.model]
+
+    def _cost_headline(self, rows: Sequence[Row]) -> str:
+        first, last = rows[0], rows[-1]
+        said = (
+            f"For {workload_phrase(self.main.workload)}, with {self._main_load()} to each, "
+            f"{first.name} spends {number(first.judged.value, 'ns')} of CPU time on an answer"
+        )
+        if len(rows) == 1:
+            return f"{said}; nothing else was measured to compare it with."
+        times = factor(_ratio(last.judged.value, first.judged.value))
+        return f"{said}; {last.name}, the dearest of {len(rows)}, {times} that."
+
     def doubt(self) -> str | None:
         """Who cannot be told apart from the winner, if anybody."""
-        rows = self.ranking()
-        if not rows or rows[0].throughput.blocks < 2:
+        rows = self._of_first_model()
+        if not rows or rows[0].judged.blocks < 2:
             return None
         first = rows[0]
         near = [self.names[name] for name in first.result.tied_with if name in self.names]

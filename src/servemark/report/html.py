@@ -143,7 +143,7 @@ def ranking_table(findings: Findings) -> Table:
                 *([_per_usd(findings, row)] if findings.report.core_hour_usd else []),
             ]
         )
-    caption = f"Ranking by answers per second ({cell_title(findings.main)})"
+    caption = f"Ranking by {findings.ranked_by()}"
     return Table("ranking-table", caption, columns, found, sorted_by=0)
 
 

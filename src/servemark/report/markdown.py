@@ -83,15 +83,20 @@ def _ranking(findings: Findings) -> str:
     if not rows:
         return ""
     others = [cell for cell in findings.beside_main()[1:] if findings.has(cell)]
-    costs = ("server_cpu_ns", "peak_pss_bytes", "first_answer_ns")
+    by_cost = findings.is_by_cost()
+    unit = findings.unit(findings.main.ranked_by)
+    costs = ["peak_pss_bytes", "first_answer_ns"]
+    costs = costs if by_cost else ["server_cpu_ns", *costs]
+    times = ["p50_response_ns", "p99_response_ns"] if by_cost else []
     heads = [
         "#",
         "variant",
-        f"{workload_name(findings.main.workload)}/s",
+        "CPU per answer" if by_cost else f"{workload_name(findings.main.workload)}/s",
         "95 % interval",
+        *(["response p50", "p99"] if by_cost else []),
         *(f"{workload_name(cell.workload)}/s" for cell in others),
         *(["GET ÷ form"] if findings.upload_pair() else []),
-        "CPU per answer",
+        *([] if by_cost else ["CPU per answer"]),
         "peak memory",
         "start to first answer",
     ]
@@ -102,15 +107,15 @@ def _ranking(findings: Findings) -> str:
             [
                 row.place,
                 code(row.name) + (f" ({few})" if few else ""),
-                ("≈ " if row.result.precise is False else "")
-                + f"**{value_of(row.throughput, '1/s')}**",
-                interval_of(row.throughput, "1/s"),
+                ("≈ " if row.result.precise is False else "") + f"**{value_of(row.judged, unit)}**",
+                interval_of(row.judged, unit),
+                *(value_of(row.result.figures.get(m), findings.unit(m)) for m in times),
                 *(value_of(row.others.get(cell.id), "1/s") for cell in others),
                 *([factor(row.upload_cost)] if findings.upload_pair() else []),
                 *(value_of(row.result.figures.get(m), findings.unit(m)) for m in costs),
             ]
         )
-    note = f"Ranked by answers per second ({cell_title(findings.main)}). {HOW_TO_READ}"
+    note = f"Ranked by {findings.ranked_by()}. {HOW_TO_READ}"
     return f"{_table(heads, lines, left=(1,))}\n\n{note}"
 
 

@@ -48,7 +48,7 @@ class Result(Record):
     variant: str
     cell: str
     rank: int | None
-    """1 + the number of variants that are told apart from it and faster; equal for ties."""
+    """1 + the number of variants that are told apart from it and better; equal for ties."""
     tied_with: tuple[str, ...]
     """The variants that cannot be told apart from it in this cell."""
     figures: dict[str, Figure]
@@ -186,6 +186,9 @@ class ReportedCell(Record):
     rate_per_s: float | None = None
     """Of an open loop; the connections are then the most that it may use."""
     stage: str
+    ranked_by: str = "throughput_per_s"
+    """The metric of its ranks: the throughput of a closed loop; in an open one, where the rate is
+    the same for all, the CPU time per answer."""
 
 
 class Problem(Record):

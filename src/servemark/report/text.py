@@ -15,7 +15,6 @@ from rich.text import Text
 from servemark.report.findings import HOW_TO_READ, Findings, Row, Trouble
 from servemark.report.model import Report
 from servemark.report.wording import (
-    cell_title,
     factor,
     interval_of,
     plain,
@@ -29,6 +28,7 @@ LEAST_BAR, MOST_BAR = 6, 24
 UNBOUNDED = 10_000
 LOG_LINES = 6
 WIDEST_TEXT = 100
+_CPU = "CPU: of all its processes, per answer."
 _EIGHTHS = " ▏▎▍▌▋▊▉"
 
 
@@ -124,12 +124,18 @@ class _Pages:
         def other(cell: str) -> Callable[[Row], str]:
             return lambda row: value_of(row.others.get(cell), "1/s")
 
+        by_cost, unit = findings.is_by_cost(), findings.unit(findings.main.ranked_by)
+        judged = costs(findings.main.ranked_by) if by_cost else _speed
         columns = [
             _Column(0, "", lambda row: row.place, style="dim"),
             _Column(0, "variant", lambda row: row.name, "left"),
-            _Column(0, rate, _speed, style="bold"),
-            _Column(1, "95 %", lambda row: interval_of(row.throughput, "1/s"), style="dim"),
+            _Column(0, "CPU" if by_cost else rate, judged, style="bold"),
+            _Column(1, "95 %", lambda row: interval_of(row.judged, unit), style="dim"),
         ]
+        if by_cost:
+            legend = "p50, p99: response time, from when a request was due."
+            columns.append(_Column(2, "p50", costs("p50_response_ns"), legend=legend))
+            columns.append(_Column(2, "p99", costs("p99_response_ns")))
         blocks = findings.report.blocks
         if any(row.throughput.blocks < blocks for row in findings.ranking()):
             columns.append(_Column(1, "blocks", lambda row: f"{row.throughput.blocks} of {blocks}"))
@@ -142,7 +148,7 @@ class _Pages:
             legend = "GET÷form: answers from disk ÷ answers to a form."
             cost = _Column(2, "GET÷form", lambda row: factor(row.upload_cost), legend=legend)
             columns.append(cost)
-        if findings.has(findings.main, "p99_service_ns"):
+        if findings.has(findings.main, "p99_service_ns") and not by_cost:
             legend = "p99: service time that 99 % of the answers keep."
             columns.append(_Column(5, "p99", costs("p99_service_ns"), legend=legend))
         capacities = {each.variant: each for each in findings.report.capacities}
@@ -171,18 +177,14 @@ class _Pages:
             )
         return [
             *columns,
-            _Column(
-                3, "CPU", costs("server_cpu_ns"), legend="CPU: of all its processes, per answer."
-            ),
+            *([] if by_cost else [_Column(3, "CPU", costs("server_cpu_ns"), legend=_CPU)]),
             _Column(6, "memory", costs("peak_pss_bytes"), legend="Memory: peak PSS."),
             _Column(7, "start", costs("first_answer_ns"), legend="Start: to the first answer."),
         ]
 
     def _bar(self, cells: int) -> _Column:
-        most = max(row.throughput.value for row in self._findings.ranking()) or 1.0
-        return _Column(
-            0, "", lambda row: bar(row.throughput.value / most, cells), "left", style="cyan"
-        )
+        most = max(row.judged.value for row in self._findings.ranking()) or 1.0
+        return _Column(0, "", lambda row: bar(row.judged.value / most, cells), "left", style="cyan")
 
     def _table(self, columns: Sequence[_Column]) -> Table:
         table = Table(box=None, padding=(0, GAP, 0, 0), pad_edge=False, header_style="dim")
@@ -199,7 +201,7 @@ class _Pages:
         return table
 
     def _legend(self, columns: Sequence[_Column]) -> str:
-        ranked = f"Ranked by answers per second ({cell_title(self._findings.main)})."
+        ranked = f"Ranked by {self._findings.ranked_by()}."
         return " ".join([ranked, HOW_TO_READ, *(each.legend for each in columns if each.legend)])
 
     def _foot(self) -> Iterator[RenderableType]:

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from servemark.records import Board, CellGroup
-from servemark.report import Report
+from servemark.report import REPORTS, Report
 from servemark.report.findings import Findings
+from tests.unit.report.conftest import default_board
 
 ARM = 0.01 * 4.302653 / 3**0.5
 """Student's t for 2 degrees of freedom × the standard error of blocks that sway by 1 %."""
@@ -134,3 +135,21 @@ def test_loads_of_one_workload_come_by_connections(
     seed = make_report([replace(field[0], per_s=speeds)], board=seed_board)
     assert [cell.id for cell in Findings(seed).loads()] == ["get/c1", "get/c100", "get/t10c100"]
     assert Findings(seed).upload_pair() is None
+
+
+def test_at_one_rate_for_all_the_ranking_is_by_what_an_answer_costs(
+    make_report: Any, field: Sequence[Any]
+) -> None:
+    group = CellGroup(workloads=("multipart",), rates_per_s=(250,))
+    board = default_board().model_copy(update={"engine": "native", "cells": (group,)})
+    at_a_rate = [replace(known, per_s={"multipart/r250": 250.0}) for known in field]
+    found = Findings(make_report(at_a_rate, board=board))
+    dearest_last = [known.variant.id for known in sorted(field, key=lambda each: each.cpu_us)]
+    assert [row.competitor.variant for row in found.ranking()] == dearest_last
+    assert [row.rank for row in found.ranking()] == list(range(1, len(field) + 1))
+    assert found.headline() == (
+        "For an image uploaded as a form, with 250 requests offered a second to each, "
+        "go/net-http spends 190 µs of CPU time on an answer; r/plumber, the dearest of 13, "
+        "16× that."
+    )
+    assert "CPU time per answer, the least first" in REPORTS["md"](found.report)
