@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Iterator, Mapping, Sequence, Set
+from functools import partial
 from typing import Literal
 
 from servemark.plan import Plan, given_up
@@ -206,7 +207,7 @@ def _results(
             _result(header.board, name, cell, grouped[name, cell.id], standings.get(name))
             for name in values
         ]
-        in_cell.sort(key=lambda result, by=metric: _place(result, by))
+        in_cell.sort(key=partial(_place, metric=metric))
         models = {entrant.variant.id: entrant.variant.model for entrant in header.entrants}
         for model in dict.fromkeys(models.values()):
             found += [each for each in in_cell if models[each.variant] == model]
