@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -14,6 +15,9 @@ import pytest
 from servemark.catalog import Model, load_contestants, load_model
 from servemark.launch import Launch
 from servemark.records import Variant
+
+# What runs in the background ignores SIGINT, and so would every program that a test interrupts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ROOT = Path(__file__).parent.parent
 TOY = Path(__file__).parent / "toy" / "server.py"

@@ -45,6 +45,12 @@ Runtimes = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(__version__)
+        raise typer.Exit
+
+
 @app.callback()
 def common(
     context: typer.Context,
@@ -56,12 +62,14 @@ def common(
         Optional[Path],  # noqa: UP045
         typer.Option(help="Where run folders are; by default runs/ in the checkout."),
     ] = None,
-    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+    version: Annotated[  # noqa: ARG001 - its callback prints it
+        bool,
+        typer.Option(
+            "--version", help="Print the version.", callback=_print_version, is_eager=True
+        ),
+    ] = False,
 ) -> None:
     """Options that come before the command."""
-    if version:
-        print(__version__)
-        raise typer.Exit
     context.obj = find_project(root, runs)
 
 

@@ -25,7 +25,6 @@ from servemark.report.calibration import (
     put_into,
     render_calibration,
 )
-from servemark.report.calibration_plot import calibration_png, calibration_svg
 from servemark.run.calibration import CalibrationBench, calibrate
 from servemark.run.generators import OTHERS, Generator
 from servemark.stats.calibration import REFERENCE, spelt
@@ -73,6 +72,9 @@ def calibrate_engine(
     if output is not None:
         _write(output, _document(output, render_calibration(found)).encode())
     if plot is not None:
+        # The charting library takes longer to import than everything else together.
+        from servemark.report.calibration_plot import calibration_png, calibration_svg
+
         svg = plot.suffix == ".svg"
         _write(plot, calibration_svg(found).encode() if svg else calibration_png(found))
 

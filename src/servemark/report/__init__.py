@@ -5,11 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from servemark.report.build import build_report
-from servemark.report.html import render_html
 from servemark.report.json import render_json, report_schema
 from servemark.report.markdown import render_markdown
 from servemark.report.model import Report
 from servemark.report.text import render_text
+
+
+def render_html(report: Report) -> str:
+    """The page. Its module is imported when it is needed: the charting library that it needs takes
+    longer to import than everything else together."""
+    from servemark.report import html
+
+    return html.render_html(report)
+
 
 REPORTS: dict[str, Callable[[Report], str]] = {
     "html": render_html,

@@ -16,7 +16,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from servemark.report import charts
 from servemark.report.findings import HOW_TO_READ, QUESTION, STAGES, Findings, Row
 from servemark.report.model import Competitor, EngineLatencies, Figure, Report, Tax
-from servemark.report.served_chart import HEADS, models_chart, models_lines, models_sentence
+from servemark.report.served_chart import models_chart
+from servemark.report.served_wording import HEADS, models_lines, models_sentence
 from servemark.report.wording import (
     cell_title,
     count,

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from servemark.records import Exclusion
 from servemark.report.findings import HOW_TO_READ, STAGES, Findings, Trouble
 from servemark.report.model import Report
-from servemark.report.served_chart import HEADS, models_lines, models_sentence
+from servemark.report.served_wording import HEADS, models_lines, models_sentence
 from servemark.report.wording import (
     cell_title,
     count,

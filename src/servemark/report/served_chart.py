@@ -1,4 +1,4 @@
-"""How reports show several models: a chart of the server's tax, a table and a sentence."""
+"""How the page shows several models: a chart of the server's tax."""
 
 from __future__ import annotations
 
@@ -7,17 +7,9 @@ import altair as alt
 from servemark.report.charts import Chart
 from servemark.report.drawing import Spec, Values
 from servemark.report.findings import Findings
-from servemark.report.model import Competitor, ServedModel
-from servemark.report.wording import cell_title, number, ratio_text
-
-HEADS = (
-    "model",
-    "decoding and inference alone",
-    "fastest",
-    "slowest",
-    "fastest ÷ slowest",
-    "the server's tax",
-)
+from servemark.report.model import ServedModel
+from servemark.report.served_wording import server_name, tax_range
+from servemark.report.wording import cell_title, number
 
 
 def models_chart(findings: Findings) -> Chart | None:
@@ -47,7 +39,7 @@ def models_chart(findings: Findings) -> Chart | None:
                 )
     if not values:
         return None
-    said = [f"{each.model}: {_tax_range(each)}" for each in served if each.least_tax is not None]
+    said = [f"{each.model}: {tax_range(each)}" for each in served if each.least_tax is not None]
     return Chart(
         id="models",
         title=f"The server's tax as the model grows: {cell_title(findings.cell(cell))}",
@@ -60,11 +52,6 @@ def models_chart(findings: Findings) -> Chart | None:
 def _label(served: ServedModel) -> str:
     alone = "" if served.alone_ns is None else f"\n{number(served.alone_ns, 'ns')}"
     return f"{served.model}{alone}"
-
-
-def server_name(findings: Findings, competitor: Competitor) -> str:
-    """The short name of a variant, without its model."""
-    return findings.names[competitor.variant].removesuffix(f":{competitor.model}")
 
 
 def _draw(values: Values, models: list[str]) -> Spec:
@@ -102,39 +89,3 @@ def _draw(values: Values, models: list[str]) -> Spec:
     spec = layered.properties(width="container", height=300).to_dict()
     spec.pop("config", None)
     return dict(spec) | {"usermeta": {"rows": 12}}
-
-
-def models_lines(findings: Findings) -> list[list[str]]:
-    """The table below ``HEADS``, a line for each model."""
-    competitors = {each.variant: each for each in findings.report.competitors}
-    return [
-        [
-            each.model,
-            number(each.alone_ns, "ns"),
-            server_name(findings, competitors[each.fastest]),
-            server_name(findings, competitors[each.slowest]),
-            ratio_text(each.spread),
-            _tax_range(each),
-        ]
-        for each in findings.report.served
-    ]
-
-
-def _tax_range(served: ServedModel) -> str:
-    if served.least_tax is None or served.most_tax is None:
-        return "–"
-    return f"{number(served.least_tax, 'share')} to {number(served.most_tax, 'share')}"
-
-
-def models_sentence(findings: Findings) -> str:
-    """Which servers change places between models, in words; empty for a run of one model."""
-    if not findings.report.served:
-        return ""
-    if not findings.report.reversals:
-        return "No two servers change places between the models, as far as they are told apart."
-    said = [
-        f"{each.first} is ahead of {each.second} with {each.first_with}, and behind it with "
-        f"{each.second_with}"
-        for each in findings.report.reversals
-    ]
-    return f"Servers that change places: {'; '.join(said)}."

@@ -31,6 +31,7 @@ from servemark.verify import (
 )
 
 BAD_START_TIMEOUT_S = 60
+DYING_S = 1.0
 
 
 def pick_images(images: tuple[GoldenImage, ...], count: int | None) -> list[GoldenImage]:
@@ -63,7 +64,9 @@ def verify_running(
                 checks += check_golden(subject)
             except LaunchError as error:
                 return _failed(variant, checks, error, server)
-            ended = server.exited()
+            # One that dies leaves its last requests unanswered some time before it has ended.
+            broken = any(not check.passed for check in checks)
+            ended = server.wait_exit(DYING_S) if broken else server.exited()
             if ended is not None:
                 return _failed(variant, checks, LaunchError("it died while verified"), server)
     except LaunchError as error:

@@ -10,13 +10,14 @@ Two tests, both from one row of booleans, a request each, in the order in which 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats as scipy_stats
+from scipy import special
 
 from servemark.samples import MISSING, Samples
 
@@ -80,11 +81,11 @@ def queries_needed(
     """
     chance = 1 - share + tolerance
     low, high = over, over + 1
-    while scipy_stats.binom.cdf(over, high, chance) > 1 - confidence:
+    while special.bdtr(over, high, chance) > 1 - confidence:
         low, high = high, 2 * high
     while high - low > 1:
         middle = (low + high) // 2
-        if scipy_stats.binom.cdf(over, middle, chance) > 1 - confidence:
+        if special.bdtr(over, middle, chance) > 1 - confidence:
             low = middle
         else:
             high = middle
@@ -104,8 +105,14 @@ def over_needed(
     (19, 5, 2)
     """
     chance = max(1 - share - tolerance, 0.0)
-    # ppf is the smallest k with P(X ≤ k) ≥ confidence, so P(X ≥ k + 1) is at most the rest.
-    return int(scipy_stats.binom.ppf(confidence, requests, chance)) + 1
+    if special.bdtr(0, requests, chance) >= confidence:
+        return 1
+    # The smallest k with P(X ≤ k) ≥ confidence, so P(X ≥ k + 1) is at most the rest. bdtrik is that
+    # k as a real number, of which rounding may leave the next one.
+    found = max(math.ceil(special.bdtrik(confidence, requests, chance)), 0)
+    if found and special.bdtr(found - 1, requests, chance) >= confidence:
+        found -= 1
+    return found + 1
 
 
 def judge_slice(good: NDArray[np.bool_], share: float = 0.99) -> Judged:
@@ -170,8 +177,8 @@ def judge_batches(
     effective = requests / _design_effect(over, batches, confidence)
     seen = count * effective / requests
     rest = effective - seen
-    low = float(scipy_stats.beta.ppf(1 - confidence, seen, rest + 1)) if count else 0.0
-    high = float(scipy_stats.beta.ppf(confidence, seen + 1, rest)) if count < requests else 1.0
+    low = float(special.betaincinv(seen, rest + 1, 1 - confidence)) if count else 0.0
+    high = float(special.betaincinv(seen + 1, rest, confidence)) if count < requests else 1.0
     answer: Answer = "undecided"
     if high <= 1 - share:
         answer = "meets"
@@ -192,7 +199,7 @@ def _design_effect(over: NDArray[np.bool_], batches: int, confidence: float) -> 
     effect = between / (len(over) * mean * (1 - mean))
     if effect <= 1:
         return 1.0
-    few = scipy_stats.t.ppf(confidence, len(parts) - 1) / scipy_stats.norm.ppf(confidence)
+    few = special.stdtrit(len(parts) - 1, confidence) / special.ndtri(confidence)
     return float(effect * few**2)
 
 

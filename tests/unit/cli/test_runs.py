@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+import servemark
 from servemark.store import RunFolder
 from tests.conftest import ToyProject
 
@@ -214,3 +215,8 @@ def test_a_failed_build_names_the_contestant_and_shows_its_log(toys: ToyProject)
     report = report_of(toys.call("run", "toys", "--json").stdout)
     assert [each["name"] for each in report["excluded"]] == ["toy/slow@builtin+numpy"]
     assert {each["variant"] for each in report["results"]} == {"toy/good@builtin+numpy"}
+
+
+def test_the_version_is_printed_without_a_command(toys: ToyProject) -> None:
+    done = toys.call("--version")
+    assert (done.returncode, done.stdout.strip()) == (0, servemark.__version__)
