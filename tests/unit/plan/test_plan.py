@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -28,6 +29,7 @@ from servemark.records import (
     TrialResult,
     Variant,
     Verdict,
+    parse_variant,
 )
 
 VARIANTS = tuple(
@@ -290,3 +292,34 @@ def test_variants_that_cannot_serve_the_model_are_left_out_with_the_reason(root:
     variants, excluded = cross(many, contestants.values(), [model])
     assert "r/plumber" not in {variant.contestant for variant in variants}
     assert "it can have at most 1 workers, not 2" in {each.reason for each in excluded}
+
+
+def test_with_several_models_every_variant_enters_with_each_that_it_can_serve(root: Path) -> None:
+    contestants = load_contestants(root / "contestants")
+    chosen = [contestants["python/aiohttp"], contestants["r/plumber"]]
+    models = [load_model(root / "models", name) for name in ("mnist", "mnist-cnn")]
+    board = load_board(root / "boards", "models")
+    variants, excluded = cross(board, chosen, models)
+    assert {(v.contestant, v.model) for v in variants} == {
+        ("python/aiohttp", "mnist"),
+        ("python/aiohttp", "mnist-cnn"),
+        ("r/plumber", "mnist"),
+    }
+    (without,) = excluded
+    assert without.name == "r/plumber@builtin+base-r:mnist-cnn"
+    assert "needs the format 'dense'" in without.reason
+    assert all(parse_variant(variant.id) == variant for variant in variants)
+
+
+def test_a_runtime_that_the_model_has_is_taken_where_the_board_names_none(root: Path) -> None:
+    express = load_contestants(root / "contestants")["node/express"]
+    convolutional = load_model(root / "models", "mnist-cnn")
+    formats = {"tfjs": convolutional.description.formats["tfjs"]}
+    only_tfjs = replace(
+        convolutional,
+        description=convolutional.description.model_copy(update={"formats": formats}),
+    )
+    field = load_board(root / "boards", "field")
+    variants, excluded = cross(field, [express], [only_tfjs])
+    assert [variant.runtime for variant in variants] == ["tfjs"]
+    assert excluded == []
