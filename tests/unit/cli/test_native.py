@@ -58,6 +58,7 @@ def test_an_open_loop_offers_its_rate_and_reports_response_times(toys: ToyProjec
     assert result.load.latencies.response.mean_ns >= result.load.latencies.service.mean_ns
 
 
+@pytest.mark.slow
 def test_a_slow_server_cannot_achieve_what_is_offered(toys: ToyProject) -> None:
     """One answer takes 50 ms and there are two connections: 40/s at most, of 400/s offered."""
     toys.add("slow")

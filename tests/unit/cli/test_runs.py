@@ -68,7 +68,14 @@ def test_a_contestant_that_dies_under_load_becomes_a_result_that_says_so(
     assert all(each["valid_trials"] == 1 for each in good)
 
 
-@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGKILL, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "ending",
+    [
+        signal.SIGINT,
+        pytest.param(signal.SIGKILL, marks=pytest.mark.slow),
+        pytest.param(signal.SIGTERM, marks=pytest.mark.slow),
+    ],
+)
 def test_a_run_cut_off_goes_on_and_loses_nothing(
     toys: ToyProject, ending: signal.Signals, marked_processes: Callable[[str], list[int]]
 ) -> None:

@@ -304,6 +304,7 @@ def test_one_contestant_is_enough_for_every_chart(make_report: Any, field: Seque
     assert all(values_of(spec) for spec in charts.values())
 
 
+@pytest.mark.slow
 def test_sixty_variants_stay_below_two_megabytes(make_report: Any, field: Sequence[Any]) -> None:
     knowns = [
         replace(known, contestant=f"{known.contestant}-{number}")
