@@ -71,7 +71,7 @@ def test_what_the_graph_says_is_in_the_description(tiny: Model) -> None:
     taken, given = tiny.description.input, tiny.description.output
     assert (taken.name, taken.shape, taken.layout) == ("pixels", (None, 3, 16, 16), "NCHW")
     assert (taken.height, taken.width, taken.channels, taken.resize) == (16, 16, 3, "bilinear")
-    assert taken.offset == (-124, -116, -104)
+    assert taken.offset == (-124.0, -116.0, -104.0)
     assert taken.scale == (1 / 58, 1 / 57, 1 / 57)
     assert (given.name, given.activation) == ("scores", "logits")
     assert tiny.description.labels == ("ant", "bee", "cat", "dog")
