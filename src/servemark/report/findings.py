@@ -356,13 +356,15 @@ class Findings:
         return None if figure is None else _ratio(capacity.rate_per_s.value, figure.value)
 
     def p99_at_capacity(self, capacity: FoundCapacity) -> float | None:
-        """p99 of the response time at the highest rates that met the objective."""
-        if capacity.rate_per_s is None:
+        """p99 of the response time in the slices near the capacity that met the objective."""
+        slo = self.report.slo
+        if slo is None or capacity.rate_per_s is None:
             return None
         near = [
             point.p99_ns
             for point in capacity.curve
             if point.p99_ns is not None
+            and (point.share_in_time or 0.0) >= slo.share
             and 0.98 <= point.rate_per_s / capacity.rate_per_s.value <= 1.001
         ]
         return statistics.median(near) if near else None

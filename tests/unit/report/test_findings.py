@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from servemark.records import Board, CellGroup
+from servemark.records import Board, CellGroup, Slo
 from servemark.report import REPORTS, Report
 from servemark.report.findings import Findings
+from servemark.report.model import Figure, FoundCapacity, Point
 from tests.unit.report.conftest import default_board
 
 ARM = 0.01 * 4.302653 / 3**0.5
@@ -153,3 +154,21 @@ def test_at_one_rate_for_all_the_ranking_is_by_what_an_answer_costs(
         "16× that."
     )
     assert "CPU time per answer, the least first" in REPORTS["md"](found.report)
+
+
+def test_the_p99_at_a_capacity_is_that_of_slices_that_met_the_objective(report: Report) -> None:
+    def point(share_in_time: float, p99_ms: float) -> Point:
+        unknown = dict.fromkeys(Point.model_fields)
+        known = {"rate_per_s": 1000.0, "share_in_time": share_in_time, "p99_ns": p99_ms * 1e6}
+        return Point.model_validate(unknown | known)
+
+    capacity = FoundCapacity(
+        variant="go/net-http@builtin+onnxruntime",
+        rate_per_s=Figure(value=1000.0, low=990.0, high=1010.0, blocks=3),
+        by_block={0: 1000.0},
+        reasons=(),
+        seconds=(9.0,),
+        curve=(point(0.995, 20), point(0.95, 80)),
+    )
+    found = Findings(report.model_copy(update={"slo": Slo(), "capacities": (capacity,)}))
+    assert found.p99_at_capacity(capacity) == 20e6
