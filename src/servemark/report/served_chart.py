@@ -41,7 +41,7 @@ def models_chart(findings: Findings) -> Chart | None:
         return None
     said = [f"{each.model}: {tax_range(each)}" for each in served if each.least_tax is not None]
     return Chart(
-        id="models",
+        id="models-tax",
         title=f"The server's tax as the model grows: {cell_title(findings.cell(cell))}",
         note="The share of a core's time that is neither decoding nor inference. Less is better.",
         alternative=f"The server's tax, least to most: {'; '.join(said)}.",

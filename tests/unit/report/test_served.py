@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+
 from servemark.records import Variant
+from servemark.report import REPORTS, Report
 from servemark.report.figures import figure_over
 from servemark.report.model import Competitor, Result, Tax
 from servemark.report.served import models_found
@@ -129,3 +132,22 @@ def test_a_run_of_one_model_has_neither() -> None:
     names = {each.variant for each in small}
     found = [each for each in results() if each.variant in names]
     assert models_found(small, found, taxes(), CELL) == ((), ())
+
+
+def test_no_two_parts_of_the_page_have_one_id(report: Report) -> None:
+    """The chart of the models is drawn where its id is first found."""
+    competitors = tuple(competitor(name, model) for name, model in SPEEDS)
+    served, reversals = models_found(competitors, results(), taxes(), CELL)
+    several = report.model_copy(
+        update={
+            "competitors": competitors,
+            "results": tuple(results()),
+            "taxes": tuple(taxes()),
+            "served": served,
+            "reversals": reversals,
+        }
+    )
+    page = re.sub(r"<script.*?</script>", "", REPORTS["html"](several), flags=re.DOTALL)
+    ids = re.findall(r'\sid="([^"]+)"', page)
+    assert {"models", "models-tax"} <= set(ids)
+    assert sorted(ids) == sorted(set(ids))
