@@ -99,7 +99,7 @@ def open_session(name: str, content: bytes) -> Any:
         said = str(error.__cause__)
         operator = re.search(r"No Op registered for (\w+)|implementation for (\w+)", said)
         if operator is None:
-            operator = re.search(r"Fatal error: ([\w.:]+) is not a registered", said)
+            operator = re.search(r"Fatal error: ([\w.:]+)\S* is not a registered", said)
         version = f"ONNX Runtime {onnxruntime.__version__}"
         if operator is not None:
             unknown = next(group for group in operator.groups() if group)
