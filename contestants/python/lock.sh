@@ -13,7 +13,7 @@ compile() {
 # A contestant with a requirements-RUNTIME.txt cannot share the one set: that file is compiled alone, and installed alone.
 # To begin one: touch requirements-RUNTIME.txt in its folder.
 together=
-for source in */requirements.in _predictor/requirements/*.in; do
+for source in */requirements.in _template/*/requirements.in _predictor/requirements/*.in; do
     ls "$(dirname "$source")"/requirements-*.txt > /dev/null 2>&1 || together="$together $source"
 done
 

@@ -13,6 +13,7 @@ from servemark import __version__
 from servemark.cli.calibrating import calibrate_engine
 from servemark.cli.comparing import compare_command
 from servemark.cli.console import talk
+from servemark.cli.creating import new_contestant
 from servemark.cli.listing import prepare_contestants, show_contestants
 from servemark.cli.modelling import app as model_app
 from servemark.cli.project import Project, find_project
@@ -77,6 +78,20 @@ def common(
 def list_command(context: typer.Context, as_json: AsJson = False) -> None:
     """Contestants: ready, or what is missing and the command that gets it."""
     show_contestants(_project(context), as_json)
+
+
+@app.command("new")
+def new_command(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(metavar="LANGUAGE/NAME", help="Such as go/mine.")],
+    template: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(help="Which template, where the language has several: asgi, wsgi."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make a contestant that passes verify at once, for you to put your framework in."""
+    new_contestant(_project(context), name, template, as_json)
 
 
 @app.command()

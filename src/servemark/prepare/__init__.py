@@ -1,6 +1,7 @@
 """Toolchains, environments and builds."""
 
 from servemark.prepare.cost import installed_bytes, lines_of_code
+from servemark.prepare.creating import create_contestant, files_below
 from servemark.prepare.environments import (
     Environment,
     Prepared,
@@ -15,7 +16,9 @@ __all__ = [
     "Prepared",
     "Tool",
     "Toolbox",
+    "create_contestant",
     "environment_of",
+    "files_below",
     "inspect",
     "installed_bytes",
     "lines_of_code",
