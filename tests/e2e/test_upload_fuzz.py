@@ -22,6 +22,7 @@ from tests.conftest import ROOT
 
 # One contestant for each parser of forms.
 FUZZED = (
+    "cpp/beast",
     "python/aiohttp",
     "python/blacksheep",
     "python/django",
