@@ -11,8 +11,8 @@
 #include <boost/beast/http.hpp>
 
 #include "_predictor/failure.hpp"
+#include "_predictor/form.hpp"
 #include "_predictor/predictor.hpp"
-#include "form.hpp"
 
 namespace {
 

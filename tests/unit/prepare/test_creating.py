@@ -20,7 +20,6 @@ KINDS: list[tuple[str, str | None]] = [
     for language in LANGUAGES
     for kind in (template_kinds(language) or (None,))
 ]
-]
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-#include "form.hpp"
+#include "_predictor/form.hpp"
 
 #include <optional>
 #include <string>
