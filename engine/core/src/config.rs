@@ -72,6 +72,9 @@ pub struct Config {
     /// Never sleep: answers are seen some 10 µs earlier, and a core is used up, which is accounted as spinning.
     /// Only for cores that nothing else needs.
     pub busy_poll: bool,
+    /// The clock's value at which the trial starts, so that several engines start together; at once where there is
+    /// none, or where the connections are open only after it.
+    pub start_at_ns: Option<i64>,
     /// Bounds on what is held.
     pub limits: Limits,
 }
@@ -88,6 +91,7 @@ impl Config {
             reconnect_each: false,
             spin_ns: 50_000,
             busy_poll: false,
+            start_at_ns: None,
             limits: Limits::default(),
         }
     }

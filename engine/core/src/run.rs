@@ -42,7 +42,8 @@ pub fn run(
         }
         Ok(crew)
     })?;
-    let start_ns = now_ns() + START_MARGIN_NS;
+    let soonest_ns = now_ns() + START_MARGIN_NS;
+    let start_ns = config.start_at_ns.map_or(soonest_ns, |at_ns| at_ns.max(soonest_ns));
     control.started(start_ns);
     let shares = on_threads(config, crews, |crew| {
         sleep_until(start_ns);

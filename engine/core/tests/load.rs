@@ -363,6 +363,17 @@ fn the_clock_is_the_systems_monotonic_one() {
 }
 
 #[test]
+fn it_starts_when_it_is_told_to_and_at_once_when_that_has_passed() {
+    let server = echo(Duration::ZERO);
+    let at_ns = now_ns() + 100 * MS as i64;
+    let config = Config { start_at_ns: Some(at_ns), ..server.config() };
+    assert_eq!(get(&config, &closed(1, 1)).start_ns, at_ns);
+    let late = get(&config, &closed(1, 1));
+    assert_sound(&late);
+    assert!(late.start_ns > at_ns);
+}
+
+#[test]
 fn schedules_that_cannot_be_carried_out_are_refused_with_a_reason() {
     let config = Config::new("127.0.0.1:9".parse().unwrap());
     let corpus = Corpus::new([GET]).unwrap();

@@ -277,6 +277,7 @@ def run(
     max_kept_bodies: int = 65_536,
     max_kept_bytes: int = 67_108_864,
     control: Control | None = None,
+    start_at_ns: int | None = None,
 ) -> Outcome:
     """Carry out one trial, with the interpreter released, and return when it has ended.
 
@@ -306,6 +307,8 @@ def run(
         max_kept_bodies: distinct bodies kept whole; of the others only a digest is kept.
         max_kept_bytes: bytes of all distinct bodies kept whole.
         control: to watch or stop the trial from another thread.
+        start_at_ns: CLOCK_MONOTONIC at which the trial starts, so that several engines start
+            together. It starts later where the connections are open only after it.
 
     Raises:
         EngineError: the trial contradicts itself, or the kernel refuses what it needs before the

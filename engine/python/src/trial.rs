@@ -53,7 +53,7 @@ pub struct Progress {
 #[pyo3(signature = (
     address, corpus, load, *, threads=1, cores=None, timeout_ns=10_000_000_000, grace_ns=10_000_000_000,
     reconnect_each=false, spin_ns=50_000, busy_poll=false, max_head_bytes=65_536, max_body_bytes=1_048_576,
-    max_kept_bodies=65_536, max_kept_bytes=67_108_864, control=None
+    max_kept_bodies=65_536, max_kept_bytes=67_108_864, control=None, start_at_ns=None
 ))]
 #[allow(clippy::too_many_arguments, reason = "they have names where it is called")]
 #[allow(clippy::needless_pass_by_value, reason = "Python hands over references of its own")]
@@ -74,6 +74,7 @@ pub fn run(
     max_kept_bodies: usize,
     max_kept_bytes: usize,
     control: Option<Py<Control>>,
+    start_at_ns: Option<i64>,
 ) -> PyResult<Outcome> {
     let config = Config {
         address: address.parse().map_err(|error| to_python(&error))?,
@@ -84,6 +85,7 @@ pub fn run(
         reconnect_each,
         spin_ns,
         busy_poll,
+        start_at_ns,
         limits: Limits {
             head_bytes: max_head_bytes,
             body_bytes: max_body_bytes,

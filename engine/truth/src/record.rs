@@ -7,7 +7,7 @@ use std::path::Path;
 /// One request. Times are nanoseconds on CLOCK_MONOTONIC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// When the last byte of the request had been read.
+    /// When the last byte of the request had come, by the kernel's stamp.
     pub arrival_ns: i64,
     /// The delay that was drawn for it.
     pub delay_ns: i64,

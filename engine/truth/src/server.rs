@@ -17,14 +17,14 @@ use rustix::net::{
     socket_with, sockopt,
 };
 use rustix::thread::{CpuSet, sched_setaffinity, set_current_timer_slack};
-use rustix::time::{ClockId, Timespec, clock_gettime};
+use rustix::time::Timespec;
 
+use crate::arrival::{Arrivals, now_ns};
 use crate::delay::Delay;
 use crate::options::Options;
 use crate::record::{Entry, Record};
 use crate::request::{Persistence, frame};
 
-const SECOND_NS: i64 = 1_000_000_000;
 /// An answer that is due within this is awaited by polling.
 const SPIN_NS: i64 = 200_000;
 /// Longest sleep: how soon a signal is noticed that came just before falling asleep.
@@ -40,6 +40,8 @@ struct Peer {
     buffer: Vec<u8>,
     /// What the answer under way says; `None` when none is.
     answering: Option<Persistence>,
+    /// When the last of what was read had arrived.
+    arrived_ns: i64,
 }
 
 /// An answer that is under way.
@@ -65,7 +67,8 @@ pub struct Server {
     rng: StdRng,
     stall: Option<(i64, i64)>,
     first_arrival_ns: Option<i64>,
-    is_light: bool,
+    /// `None` in the light server, which keeps no times.
+    arrivals: Option<Arrivals>,
     busy_poll: bool,
     record: Record,
 }
@@ -74,8 +77,13 @@ impl Server {
     /// Pins the thread and listens.
     pub fn new(options: &Options) -> io::Result<Self> {
         settle(options.core)?;
+        let is_light = options.delay == Delay::None && options.record.is_none() && options.stall.is_none();
         let listener = listen_at(options.listen)?;
         let address = SocketAddr::try_from(getsockname(&listener)?)?;
+        let arrivals = (!is_light).then(Arrivals::new);
+        if let Some(arrivals) = &arrivals {
+            arrivals.watch(&listener)?;
+        }
         let epoll = epoll::create(CreateFlags::CLOEXEC)?;
         epoll::add(&epoll, &listener, EventData::new_u64(LISTENER), EventFlags::IN)?;
         Ok(Self {
@@ -90,7 +98,7 @@ impl Server {
             rng: StdRng::seed_from_u64(options.seed),
             stall: options.stall,
             first_arrival_ns: None,
-            is_light: options.delay == Delay::None && options.record.is_none() && options.stall.is_none(),
+            arrivals,
             busy_poll: options.busy_poll,
             record: Record::default(),
         })
@@ -123,7 +131,7 @@ impl Server {
                     token => self.receive(token, &mut scratch),
                 }
                 // What fell due while events were worked off does not wait for the rest of them.
-                if !self.is_light {
+                if self.arrivals.is_some() {
                     self.answer_due();
                 }
             }
@@ -155,7 +163,7 @@ impl Server {
             let watched = sockopt::set_tcp_nodelay(&socket, true)
                 .and_then(|()| epoll::add(&self.epoll, &socket, EventData::new_u64(token), flags));
             if watched.is_ok() {
-                *peer = Some(Peer { socket, buffer: Vec::new(), answering: None });
+                *peer = Some(Peer { socket, buffer: Vec::new(), answering: None, arrived_ns: 0 });
             } else {
                 self.free.push(slot);
             }
@@ -176,8 +184,12 @@ impl Server {
 
     fn receive(&mut self, token: u64, scratch: &mut [u8]) {
         loop {
-            let Some(peer) = self.peer(token) else { return };
-            let filled = match rustix::io::read(&peer.socket, &mut *scratch) {
+            let Some((_, Some(peer))) = self.peers.get_mut(slot_of(token)) else { return };
+            let read = match &mut self.arrivals {
+                Some(arrivals) => arrivals.read(&peer.socket, scratch, &mut peer.arrived_ns),
+                None => rustix::io::read(&peer.socket, &mut *scratch),
+            };
+            let filled = match read {
                 Ok(0) => return self.drop_peer(token),
                 Ok(filled) => filled,
                 Err(Errno::AGAIN) => return,
@@ -238,10 +250,10 @@ impl Server {
     }
 
     fn answer_later(&mut self, token: u64) {
-        if self.is_light {
+        if self.arrivals.is_none() {
             return self.send_answer(token);
         }
-        let arrival_ns = now_ns();
+        let Some(arrival_ns) = self.peer(token).map(|peer| peer.arrived_ns) else { return };
         let first_ns = *self.first_arrival_ns.get_or_insert(arrival_ns);
         let delay_ns = self.delay.draw(&mut self.rng);
         let mut due_ns = arrival_ns + delay_ns;
@@ -322,11 +334,6 @@ impl Answers {
 
 fn slot_of(token: u64) -> usize {
     (token & u64::from(u32::MAX)) as usize
-}
-
-fn now_ns() -> i64 {
-    let time = clock_gettime(ClockId::Monotonic);
-    time.tv_sec * SECOND_NS + time.tv_nsec
 }
 
 fn settle(core: Option<usize>) -> io::Result<()> {
