@@ -98,6 +98,8 @@ func contracted(err error) error {
 		return predictor.ErrTooLarge
 	case fiber.StatusBadRequest:
 		return predictor.ErrBody
+	case fiber.StatusRequestHeaderFieldsTooLarge:
+		return &predictor.Failure{Status: own.Code, Message: "The request's head is too large."}
 	}
 	return err
 }

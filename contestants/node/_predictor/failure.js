@@ -26,7 +26,7 @@ export class Failure extends Error {
 /** What a client is told of any error. The server's own faults go to the log. */
 export function failureOf(error) {
   if (error instanceof Failure) return error;
-  if (error.name === 'AbortError' || error.code === 'ECONNRESET') return Failure.brokenBody(); // the sender has gone
+  if (['AbortError', 'BadResource'].includes(error.name) || error.code === 'ECONNRESET') return Failure.brokenBody(); // the sender has gone
   const status = error.status ?? error.statusCode;
   if (status === 413) return Failure.tooLarge();
   if (status === 415) return Failure.unsupported();

@@ -96,6 +96,7 @@ test('a framework error keeps its status, without its details', () => {
 
 test('a sender that has gone is no fault of the server', () => {
   assert.equal(failureOf(new DOMException('closed', 'AbortError')).status, 400);
+  assert.equal(failureOf(Object.assign(new Error('body'), { name: 'BadResource' })).status, 400); // Deno's
   assert.equal(failureOf(Object.assign(new Error('aborted'), { code: 'ECONNRESET' })).status, 400);
 });
 

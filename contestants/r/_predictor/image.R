@@ -46,6 +46,7 @@ jpeg_size <- function(bytes) {
 decode <- function(bytes) {
   tryCatch(
     if (is_png(bytes)) {
+      if (!is_whole_png(bytes)) stop("cut off") # readPNG would write beyond its memory, and R would die
       suppressWarnings(png::readPNG(bytes, native = TRUE)) # it warns that 16 bits become 8
     } else {
       # libjpeg would fill what is missing of a file that was cut off with grey.
@@ -57,6 +58,17 @@ decode <- function(bytes) {
 }
 
 JPEG_END <- as.raw(c(0xff, 0xd9))
+PNG_END <- charToRaw("IEND")
+
+# Goes from chunk to chunk to the last one: each is a length, a name, so much content and a checksum.
+is_whole_png <- function(bytes) {
+  at <- 9
+  while (at + 11 <= length(bytes)) {
+    if (identical(bytes[at + 4:7], PNG_END)) return(TRUE)
+    at <- at + 12 + sum(as.integer(bytes[at + 0:3]) * 256^(3:0))
+  }
+  FALSE
+}
 
 # Nearest neighbour: destination (r, c) takes source (floor(r H / height), floor(c W / width)).
 sample_pixels <- function(image, input) {

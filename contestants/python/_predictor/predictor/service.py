@@ -29,7 +29,7 @@ class Service:
         self.settings = settings
         self._model = model
         self._runtime = runtime
-        self._test_image = test_image
+        self.test_image = test_image
         self.to_input = ToInput(model.input)
 
     def predict(self, image: bytes) -> Document:
@@ -49,12 +49,16 @@ class Service:
 
     def predict_test_image(self) -> Document:
         """Answers for TEST_IMAGE, whose bytes were read at the start."""
-        return self.predict(self._test_image)
+        return self.predict(self.test_image)
 
     def infer(self, x: Batch) -> Batch:
         """The model's output for the input of one image, shape (labels,)."""
         outputs: Batch = self._runtime.infer(x)[0]
         return outputs
+
+    def infer_batch(self, x: Batch) -> Batch:
+        """The model's outputs (batch, labels) for the inputs of several images."""
+        return self._runtime.infer(x)
 
     def answer(self, probabilities: Batch) -> Document:
         """The document for a model's output, which may be logits."""

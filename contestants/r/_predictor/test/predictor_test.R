@@ -58,3 +58,6 @@ stopifnot(
   status(form_file(head(form("b", file), -4), type)) == 400,
   status(form_file(raw(), type)) == 400
 )
+
+# a PNG that was cut off anywhere is refused, and ends nothing
+for (length in seq(1, length(grid) - 5, 3)) stopifnot(status(pixels_of(grid[seq_len(length)], input("NHWC", 1L))) == 422L)

@@ -8,6 +8,7 @@ mod model;
 mod sessions;
 mod settings;
 
+use std::panic::{self, AssertUnwindSafe};
 use std::{env, fs, process};
 
 use anyhow::Context;
@@ -98,6 +99,40 @@ impl Predictor {
             })
         });
         Ok(self.body(answer?))
+    }
+
+    /// Whether `input` and `predict_all` can take the place of `predict`.
+    #[must_use]
+    pub fn takes_batches(&self) -> bool {
+        self.model.input.takes_batches() && self.settings.stage == Stage::Full
+    }
+
+    /// What the model takes of one JPEG or PNG.
+    ///
+    /// # Errors
+    /// What is wrong with the image.
+    pub fn input(&self, image: &[u8]) -> Result<Vec<f32>, Failure> {
+        if image.is_empty() {
+            return Err(Failure::Empty);
+        }
+        let input = &self.model.input;
+        let mut x = vec![0.0; input.height * input.width * input.channels];
+        // A panic of a decoder is an error of this one request.
+        panic::catch_unwind(AssertUnwindSafe(|| self.model.fill(&mut x, image)))
+            .unwrap_or(Err(Failure::Internal))?;
+        Ok(x)
+    }
+
+    /// The answer for each of several images, inferred at once, as JSON.
+    ///
+    /// # Errors
+    /// `Failure::Internal`, for all of them; why goes to the log.
+    pub fn predict_all(&self, inputs: &[Vec<f32>]) -> Result<Vec<String>, Failure> {
+        let answers = self.sessions.with(|session| session.run_all(inputs)).map_err(|error| {
+            eprintln!("{error:#}");
+            Failure::Internal
+        })?;
+        Ok(answers.into_iter().map(|answer| self.body(answer)).collect())
     }
 
     fn body(&self, (index, probability): (usize, f64)) -> String {

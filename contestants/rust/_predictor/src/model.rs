@@ -71,6 +71,11 @@ impl Input {
     pub fn shape(&self) -> Vec<i64> {
         self.shape.iter().map(|side| side.unwrap_or(1)).collect()
     }
+
+    /// Whether several images can be inferred at once.
+    pub fn takes_batches(&self) -> bool {
+        self.shape.first() == Some(&None)
+    }
 }
 
 impl Model {

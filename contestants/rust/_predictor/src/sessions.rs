@@ -22,6 +22,7 @@ pub(crate) struct Sessions {
 pub(crate) struct Session {
     session: session::Session,
     input: Tensor<f32>,
+    shape: Vec<i64>, // of the input
     input_name: String,
     output_name: String,
     logits: bool, // whether the output still lacks its softmax
@@ -80,9 +81,10 @@ impl Session {
         if !session.outputs().iter().any(|output| output.name() == output_name) {
             bail!("it has no output {output_name:?}");
         }
-        let input = Tensor::new(session.allocator(), model.input.shape())?;
+        let shape = model.input.shape();
+        let input = Tensor::new(session.allocator(), shape.clone())?;
         let logits = model.output.activation == Activation::Logits;
-        Ok(Self { session, input, input_name, output_name, logits })
+        Ok(Self { session, input, shape, input_name, output_name, logits })
     }
 
     /// The values that `run` takes.
@@ -94,20 +96,36 @@ impl Session {
     pub fn run(&mut self) -> anyhow::Result<(usize, f64)> {
         let outputs = self.session.run(ort::inputs![self.input_name.as_str() => &self.input])?;
         let (_, probabilities) = outputs[self.output_name.as_str()].try_extract_tensor::<f32>()?;
-        let mut best = (0, f32::MIN);
-        for (index, &probability) in probabilities.iter().enumerate() {
-            if probability > best.1 {
-                best = (index, probability);
-            }
-        }
-        let largest = f64::from(best.1);
-        if !self.logits {
-            return Ok((best.0, largest));
-        }
-        // Softmax, of which one value is wanted.
-        let sum: f64 = probabilities.iter().map(|&logit| (f64::from(logit) - largest).exp()).sum();
-        Ok((best.0, 1.0 / sum))
+        Ok(largest(probabilities, self.logits))
     }
+
+    /// The same for every one of `inputs`, which are inferred at once. The model must take batches.
+    pub fn run_all(&mut self, inputs: &[Vec<f32>]) -> anyhow::Result<Vec<(usize, f64)>> {
+        let mut shape = self.shape.clone();
+        shape[0] = inputs.len() as i64;
+        let joined = Tensor::from_array((shape, inputs.concat()))?;
+        let outputs = self.session.run(ort::inputs![self.input_name.as_str() => &joined])?;
+        let (_, values) = outputs[self.output_name.as_str()].try_extract_tensor::<f32>()?;
+        let labels = values.len() / inputs.len();
+        Ok(values.chunks_exact(labels).map(|one| largest(one, self.logits)).collect())
+    }
+}
+
+/// The index of the largest value, and its probability.
+fn largest(values: &[f32], logits: bool) -> (usize, f64) {
+    let mut best = (0, f32::MIN);
+    for (index, &value) in values.iter().enumerate() {
+        if value > best.1 {
+            best = (index, value);
+        }
+    }
+    let largest = f64::from(best.1);
+    if !logits {
+        return (best.0, largest);
+    }
+    // Softmax, of which one value is wanted.
+    let sum: f64 = values.iter().map(|&logit| (f64::from(logit) - largest).exp()).sum();
+    (best.0, 1.0 / sum)
 }
 
 fn load(environment: &Environment, content: &[u8], threads: usize) -> ort::Result<session::Session> {

@@ -23,6 +23,7 @@ RUNTIMES = {
     "litert": "predictor.runtimes.litert",
     "openvino": "predictor.runtimes.openvino",
     "numpy": "predictor.runtimes.numpy",
+    "jax": "predictor.runtimes.jax",
 }
 
 
