@@ -37,3 +37,15 @@ class TrainError(ServemarkError):
 
 class ModelError(ServemarkError):
     """A model cannot be added."""
+
+
+class ClusterError(ServemarkError):
+    """Machines of a cluster could not be used."""
+
+
+class GeneratorLostError(ClusterError):
+    """A load generator died or fell silent in the middle of a slice."""
+
+
+class StationLostError(ClusterError):
+    """A node that serves died or fell silent."""

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -162,7 +163,8 @@ class Guarded:
 
     def _close(self) -> None:
         self._keeper.wait()
-        self._to_keeper.close()
+        with suppress(BrokenPipeError):  # closing flushes what the keeper no longer reads
+            self._to_keeper.close()
         self._from_keeper.close()
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 NS_PER_S = 1_000_000_000
 NS_PER_MS = 1_000_000
 NS_PER_US = 1_000
+MIB = 1 << 20
+"""In bytes."""
 
 
 def seconds_to_ns(seconds: float) -> int:

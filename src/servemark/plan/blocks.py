@@ -9,10 +9,22 @@ from typing import TypeVar
 
 from servemark.plan.needs import needed
 from servemark.plan.probes import closed_throughput, probe_of, search_of
-from servemark.records import Board, Cell, Closed, Open, Purpose, Trial, TrialResult, Variant
+from servemark.records import (
+    Board,
+    Cell,
+    Closed,
+    Gate,
+    Open,
+    Purpose,
+    Trial,
+    TrialResult,
+    Variant,
+)
 from servemark.units import NS_PER_S
 
 MOST_FAILURES_IN_A_ROW = 2
+MOST_LOST = 3
+"""So often a trial is begun anew in a block because a load generator was lost."""
 CACHING_BLOCKS = 3
 """The search for caches is done in so many of the first blocks, in slices half as long: a cache
 shows as several times the speed."""
@@ -49,9 +61,15 @@ class Plan:
     those has what then still needs it (see ``plan.needs``), while the budget lasts.
     """
 
-    def __init__(self, board: Board, variants: Sequence[Variant]) -> None:
+    def __init__(self, board: Board, variants: Sequence[Variant], abreast: int = 1) -> None:
+        """``abreast``: so many blocks are measured at the same time, each on a node of its own.
+        Further blocks are then decided so many at a time."""
         self.board = board
         self.variants = tuple(variants)
+        self.abreast = abreast
+        self._all_cells = board.all_cells()
+        self._caching_base = board.caching_base() if board.caching else None
+        self._slo_start = board.slo_start()
         self._known_visits: dict[tuple[int, int], tuple[Visit, ...]] = {}
 
     def next(self, history: Sequence[TrialResult]) -> Trial | None:
@@ -59,18 +77,34 @@ class Plan:
 
         A variant that has failed twice in a row is given up.
         """
+        return next(self._pending(history), None)
+
+    def next_in(self, block: int, history: Sequence[TrialResult]) -> Trial | None:
+        """What is to be measured next in that block, or ``None`` when it is done."""
+        return next(self._pending(history, block), None)
+
+    def open_blocks(self, history: Sequence[TrialResult]) -> list[int]:
+        """The blocks in which something is left to be measured, as far as they are settled."""
+        return sorted({trial.block for trial in self._pending(history)})
+
+    def _pending(self, history: Sequence[TrialResult], block: int | None = None) -> Iterator[Trial]:
+        """The next trial of each visit that is not done, of one block or of all."""
         done = by_visit(history)
         lost = given_up(history)
-        for visit in self._visits(history):
+        visits = self._visits(history)
+        if block is not None and block < self.board.blocks:
+            visits = self._whole_block(block)
+        for visit in visits:
+            if block is not None and visit.block != block:
+                continue
             results = done.get((visit.block, visit.variant.id), [])
             if visit.variant.id in lost:
                 continue
             if not results and visit.block >= self.board.blocks and self._is_spent(history):
-                return None
+                return
             trial = self._next_of(visit, results, history)
             if trial is not None:
-                return trial
-        return None
+                yield trial
 
     def outlook(self, history: Sequence[TrialResult]) -> Outlook:
         """How long the rest takes if it goes on as so far."""
@@ -106,23 +140,36 @@ class Plan:
         return self.board.most_blocks or self.board.blocks
 
     def _is_spent(self, history: Sequence[TrialResult]) -> bool:
-        return self.board.budget_s is not None and _seconds(history) >= self.board.budget_s
+        spent_s = _seconds(history) / self.abreast
+        return self.board.budget_s is not None and spent_s >= self.board.budget_s
 
     def _visits(self, history: Sequence[TrialResult]) -> Iterator[Visit]:
         """The visits of every block, as far as the history settles them."""
         for block in range(self.board.blocks):
             yield from self._whole_block(block)
         for block in range(self.board.blocks, self._most_blocks):
-            before = [result for result in history if result.trial.block < block]
+            first = self._first_abreast(block)
+            before = [result for result in history if result.trial.block < first]
             visits = self._known_visits.get((block, len(before)))
             if visits is None:
-                if not self._is_over(block - 1, before):
+                if not all(self._is_over(each, before) for each in range(self._sure(first), first)):
                     return
                 visits = tuple(self._further_block(block, before))
                 self._known_visits[block, len(before)] = visits
             if not visits:
                 return
             yield from visits
+
+    def _first_abreast(self, block: int) -> int:
+        """The first of the further blocks that are decided together with that one."""
+        return block - (block - self.board.blocks) % self.abreast
+
+    def _sure(self, block: int) -> int:
+        """The blocks before this one are over when that block is looked at: one after another, or
+        so many abreast, but those of the board's least number in any order."""
+        if self.abreast == 1:
+            return block - 1
+        return 0 if block == self.board.blocks else block - self.abreast
 
     def _is_over(self, block: int, history: Sequence[TrialResult]) -> bool:
         """Whether nothing of that block is left to be measured."""
@@ -139,7 +186,8 @@ class Plan:
         )
 
     def _known_further(self, block: int, history: Sequence[TrialResult]) -> tuple[Visit, ...]:
-        before = sum(result.trial.block < block for result in history)
+        first = self._first_abreast(block)
+        before = sum(result.trial.block < first for result in history)
         return self._known_visits[block, before]
 
     def _whole_block(self, block: int) -> Iterator[Visit]:
@@ -162,15 +210,15 @@ class Plan:
 
     def _cells(self, block: int, variant: Variant) -> list[Cell]:
         """The cells in random order, those of one stage together: a stage needs its own start."""
-        cells = shuffled(self.board.all_cells(), self.board.seed, block, variant.id)
+        cells = shuffled(self._all_cells, self.board.seed, block, variant.id)
         # The stage "full" comes last: the search for the capacity goes on with its server.
         stages = [cell.stage for cell in cells if cell.stage != "full"]
         order = [*dict.fromkeys(stages), "full"]
         return sorted(cells, key=lambda cell: order.index(cell.stage))
 
     def _caching_cells(self, visit: Visit) -> list[Cell]:
-        base = self.board.caching_base()
-        if not self.board.caching or base is None or visit.block >= CACHING_BLOCKS:
+        base = self._caching_base
+        if base is None or visit.block >= CACHING_BLOCKS:
             return []
         cells = [base.model_copy(update={"corpus": corpus}) for corpus in ("alike", "one")]
         return shuffled(cells, self.board.seed, visit.block, visit.variant.id, "caching")
@@ -189,17 +237,25 @@ class Plan:
                 return self._trial(visit, cell, purpose, history, duration_s=self._length(purpose))
         for cell, purpose in wanted:
             tried = attempts[cell.id, purpose]
-            if len(tried) == 1 and not tried[0].verdict.valid:
+            if self._is_wanted_again(tried):
+                length_s, attempt = self._length(purpose), len(tried) + 1
                 return self._trial(
-                    visit, cell, purpose, history, attempt=2, duration_s=self._length(purpose)
+                    visit, cell, purpose, history, attempt=attempt, duration_s=length_s
                 )
         return self._next_probe(visit, results, history) if visit.searches else None
+
+    def _is_wanted_again(self, tried: Sequence[TrialResult]) -> bool:
+        """Once more after one that was invalid; one that lost its load generator was none."""
+        if len(tried) > MOST_LOST:
+            return False
+        carried_out = [result for result in tried if not _lost_its_load(result)]
+        return not carried_out or (len(carried_out) == 1 and not carried_out[0].verdict.valid)
 
     def _next_probe(
         self, visit: Visit, results: Sequence[TrialResult], history: Sequence[TrialResult]
     ) -> Trial | None:
         """The next rate of the search for the capacity, if its start is known."""
-        slo, start = self.board.slo, self.board.slo_start()
+        slo, start = self.board.slo, self._slo_start
         if slo is None or start is None or visit.variant.copy_number > 1:
             return None
         closed_per_s = closed_throughput(results, start)
@@ -268,8 +324,13 @@ class Plan:
         return slices * (board.warm_up_s + board.slice_s) + stages * ASSUMED_START_S + search_s
 
     def _guess_all(self, variant: Variant) -> float:
-        cells = tuple(cell for cell in self.board.all_cells() if isinstance(cell.load, Closed))
+        cells = tuple(cell for cell in self._all_cells if isinstance(cell.load, Closed))
         return self._guess(Visit(self.board.blocks, variant, cells, searches=False))
+
+
+def _lost_its_load(result: TrialResult) -> bool:
+    faults = result.verdict.faults
+    return result.load is None and any(fault.gate == Gate.GENERATORS for fault in faults)
 
 
 def by_visit(history: Sequence[TrialResult]) -> dict[tuple[int, str], list[TrialResult]]:

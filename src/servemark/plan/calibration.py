@@ -47,6 +47,8 @@ class Extent:
     """How long each part of a calibration takes; durations are in whole seconds for wrk."""
 
     quick: bool
+    time_rounds: int
+    """How often servemark's and wrk's times are held against the truth; the others' are once."""
     closed_s: float
     open_s: float
     lag_s: float
@@ -58,6 +60,6 @@ class Extent:
     """Pairs with each of the other generators."""
 
 
-FULL = Extent(False, 4.0, 12.0, 5.0, 60.0, 2.0, 5, 2)
-QUICK = Extent(True, 2.0, 3.0, 1.0, 2.0, 1.0, 1, 1)
+FULL = Extent(False, 3, 4.0, 12.0, 5.0, 60.0, 2.0, 5, 2)
+QUICK = Extent(True, 1, 2.0, 3.0, 1.0, 2.0, 1.0, 1, 1)
 """Too short for p99.9, and for more than a first look at speed."""

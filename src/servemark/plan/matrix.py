@@ -12,17 +12,17 @@ from servemark.records import Board, Exclusion, Variant
 def cross(
     board: Board, contestants: Iterable[Contestant], models: Sequence[Model]
 ) -> tuple[list[Variant], list[Exclusion]]:
-    """The variants of a board: models × servers × runtimes of each contestant, as far as they can
-    serve.
+    """The variants of a board: models × settings × servers × runtimes of each contestant, as far
+    as they can serve.
 
     Of the board's runtimes a contestant enters with those that it has, or else with the first of
     its own that can serve the model. Where there is one model, variants do not name it.
     """
     variants: list[Variant] = []
     exclusions: list[Exclusion] = []
-    for model, contestant in product(models, contestants):
+    for model, contestant, settings in product(models, contestants, board.all_settings()):
         name = model.name if len(models) > 1 else None
-        for each in contestant.variants(_runtimes(board, contestant, model), board.settings):
+        for each in contestant.variants(_runtimes(board, contestant, model), settings):
             variant = each.model_copy(update={"model": name})
             exclusion = obstacle(contestant, variant, model)
             if exclusion is None:

@@ -6,12 +6,10 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 from servemark.records import Board, Cell, Closed, TrialResult, Variant
-from servemark.stats import METRICS
+from servemark.stats import METRICS, THROUGHPUT
 from servemark.stats.comparison import compare_paired, rank
 from servemark.stats.intervals import interval
 from servemark.stats.summary import block_values
-
-THROUGHPUT = "throughput_per_s"
 
 
 def needed(

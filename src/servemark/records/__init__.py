@@ -11,7 +11,15 @@ from servemark.records.base import (
     Stage,
     Workload,
 )
+from servemark.records.battery import (
+    BadInput,
+    BatteryResult,
+    CaseState,
+    Growth,
+    Others,
+)
 from servemark.records.ceiling import Ceiling, CeilingResult
+from servemark.records.cluster import GeneratorUse, Link, NodeEvent, Placement
 from servemark.records.found import (
     Bystander,
     Check,
@@ -35,6 +43,8 @@ from servemark.records.found import (
     Verification,
 )
 from servemark.records.measured import (
+    OWN,
+    Battery,
     Board,
     Cell,
     CellGroup,
@@ -48,16 +58,32 @@ from servemark.records.measured import (
     Variant,
     parse_variant,
 )
+from servemark.records.progress import Progress
 from servemark.records.run import (
     Cores,
     Entrant,
     Machine,
     RunHeader,
 )
+from servemark.records.target import (
+    Expect,
+    ProtocolName,
+    RequestGroup,
+    Service,
+    StoredAnswer,
+    Target,
+    TargetLoad,
+    TargetSlo,
+)
 
 __all__ = [
+    "OWN",
+    "BadInput",
+    "Battery",
+    "BatteryResult",
     "Board",
     "Bystander",
+    "CaseState",
     "Ceiling",
     "CeilingResult",
     "Cell",
@@ -76,25 +102,40 @@ __all__ = [
     "EngineWork",
     "Entrant",
     "Exclusion",
+    "Expect",
     "Fault",
     "Gate",
+    "GeneratorUse",
+    "Growth",
     "Latencies",
+    "Link",
     "Load",
     "LoadResult",
     "Machine",
     "Name",
+    "NodeEvent",
     "Objective",
     "Open",
+    "Others",
+    "Placement",
     "PositiveFloat",
     "PositiveInt",
+    "Progress",
+    "ProtocolName",
     "Purpose",
     "Record",
+    "RequestGroup",
     "RunHeader",
     "ServerUse",
+    "Service",
     "Settings",
     "Slo",
     "Stage",
     "StartUp",
+    "StoredAnswer",
+    "Target",
+    "TargetLoad",
+    "TargetSlo",
     "TreeUse",
     "Trial",
     "TrialResult",

@@ -6,8 +6,9 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-Workload = Literal["get", "multipart", "raw", "null"]
-"""How the image reaches the server; ``null`` asks for ``/healthz`` and brings none."""
+Workload = Literal["get", "multipart", "raw", "null", "target"]
+"""How the image reaches the server; ``null`` asks for ``/healthz`` and brings none. ``target``: the
+requests of a service of the user's own, which no board in ``boards/`` has."""
 Corpus = Literal["all", "alike", "one"]
 """Which images are sent: all of the golden set, those of the commonest kind, or one of these."""
 Purpose = Literal["figure", "caching", "capacity"]

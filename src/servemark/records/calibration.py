@@ -23,6 +23,9 @@ class Deviation(Record):
     """found − truth."""
     allowed_ns: float | None
     """The largest error that the bar allows, either way."""
+    lowest_ns: float | None = None
+    """Of the errors of all rounds; ``error_ns`` is their median. Missing where there was one."""
+    highest_ns: float | None = None
 
     @property
     def holds(self) -> bool | None:
@@ -33,7 +36,7 @@ class Deviation(Record):
 
 
 class Comparison(Record):
-    """One generator under one known distribution."""
+    """One generator under one known distribution, in one round or over several."""
 
     distribution: str
     title: str
@@ -43,6 +46,7 @@ class Comparison(Record):
     """How many the generator counted."""
     recorded: int
     """How many the truth server recorded."""
+    rounds: int = 1
     deviations: tuple[Deviation, ...]
 
 

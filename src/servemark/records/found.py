@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Literal
 
 from servemark.records.base import Record
+from servemark.records.cluster import Placement
 from servemark.records.measured import Trial, Variant
 
 
@@ -13,11 +14,28 @@ class Endpoint(Record):
     """Where a started server listens."""
 
     host: str
+    """Its address."""
     port: int
+    name: str | None = None
+    """What requests call the host, where it is not the address."""
+
+    @property
+    def address(self) -> str:
+        """Where to connect to.
+
+        >>> Endpoint(host="::1", port=80, name="localhost").address
+        '[::1]:80'
+        """
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    @property
+    def authority(self) -> str:
+        """What requests say in ``Host``."""
+        return self.address if self.name is None else f"{self.name}:{self.port}"
 
     @property
     def url(self) -> str:
-        return f"http://{self.host}:{self.port}"
+        return f"http://{self.address}"
 
 
 class Counts(Record):
@@ -209,6 +227,8 @@ class Gate(StrEnum):
     PARITY = "parity"
     CONNECTIONS = "connections kept"
     STEADY = "steady speed"
+    GENERATORS = "generators"
+    NETWORK = "network"
 
 
 class Fault(Record):
@@ -231,6 +251,10 @@ class Verdict(Record):
         return not self.faults
 
 
+PIECE = 1_000_000
+"""More than a run has blocks."""
+
+
 class TrialResult(Record):
     """One line of ``trials.jsonl``."""
 
@@ -251,7 +275,16 @@ class TrialResult(Record):
     log_tail: str | None = None
     samples: str | None = None
     """File of the raw columns below the run folder, where the engine keeps samples."""
+    placement: Placement | None = None
+    """Where it ran, in a run on a cluster."""
     verdict: Verdict
+
+    @property
+    def replicate(self) -> int:
+        """What its figures are paired by: the block. The rest of a block that went on on another
+        node is a block of its own, so that pairs stay on one machine."""
+        piece = 0 if self.placement is None else self.placement.piece
+        return self.trial.block + PIECE * piece
 
     @property
     def slice_s(self) -> float | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
@@ -27,12 +28,21 @@ class Settings(Record):
 
     def suffix(self) -> str:
         """What the settings add to a variant's id: nothing where they are the defaults."""
-        changed = [
-            f"{name}={value}"
-            for name, value in self.model_dump().items()
-            if value != type(self).model_fields[name].default
-        ]
-        return "".join(f",{part}" for part in changed)
+        return _suffix(tuple(self))
+
+
+@cache  # ids are asked for some ten thousand times in a report
+def _suffix(settings: tuple[tuple[str, int], ...]) -> str:
+    changed = [
+        f"{name}={value}"
+        for name, value in settings
+        if value != Settings.model_fields[name].default
+    ]
+    return "".join(f",{part}" for part in changed)
+
+
+OWN = "own"
+"""Server and runtime of a service of the user's own: what it says of neither."""
 
 
 class Variant(Record):
@@ -40,11 +50,13 @@ class Variant(Record):
 
     >>> Variant(contestant="python/flask", server="gunicorn", runtime="onnxruntime").id
     'python/flask@gunicorn+onnxruntime'
+
+    A service of the user's own names neither server nor runtime: its id is its name.
     """
 
     contestant: str
-    server: Name
-    runtime: Name
+    server: Name = OWN
+    runtime: Name = OWN
     settings: Settings = Settings()
     model: Name | None = None
     """The model that it serves, where the board has several; ``None`` for the board's only one."""
@@ -55,8 +67,14 @@ class Variant(Record):
     def id(self) -> str:
         again = "" if self.copy_number == 1 else f"#{self.copy_number}"
         model = "" if self.model is None else f":{self.model}"
-        made = f"{self.contestant}@{self.server}+{self.runtime}"
+        hosted = "" if self.is_service else f"@{self.server}+{self.runtime}"
+        made = f"{self.contestant}{hosted}"
         return f"{made}{self.settings.suffix()}{model}{again}"
+
+    @property
+    def is_service(self) -> bool:
+        """Whether it is a service of the user's own."""
+        return self.server == OWN and self.runtime == OWN
 
     def original(self) -> Variant:
         """The first of an A/A pair; itself where it is no second."""
@@ -174,6 +192,17 @@ class Slo(Record):
         return round(self.bound_ms * 1_000_000)
 
 
+class Battery(Record):
+    """The battery of bad inputs, and how much of each."""
+
+    bad_requests: Annotated[int, Field(ge=100)] = 10_000
+    """Over so many the memory is watched, and up to four times as many while it grows."""
+    idle_connections: PositiveInt = 1_000
+    slow_senders: PositiveInt = 16
+    hold_s: Annotated[float, Field(ge=2.5)] = 4.0
+    """How long slow senders take and idle connections are held: longer than others may wait."""
+
+
 class Board(Record):
     """Which cells are measured, on which variants, for how long, and when to stop."""
 
@@ -198,6 +227,8 @@ class Board(Record):
     contestants: Annotated[tuple[str, ...], Field(min_length=1)] = ("*",)
     runtimes: tuple[Name, ...] = ()
     settings: Settings = Settings()
+    set_ups: tuple[Settings, ...] = ()
+    """Several settings, each of which every variant is started with, instead of ``settings``."""
     golden_images: PositiveInt | None = None
     quiet: bool = True
     """Whether a trial on a busy machine is invalid; otherwise it is only said."""
@@ -211,6 +242,8 @@ class Board(Record):
     """The price of one core for an hour, for predictions per dollar."""
     slo: Slo | None = None
     """Where it is given, the highest rate that meets it is searched for each variant."""
+    battery: Battery | None = None
+    """Where it is given, each variant is put to the battery of bad inputs once."""
     cells: Annotated[tuple[CellGroup, ...], Field(min_length=1)]
 
     @model_validator(mode="after")
@@ -230,6 +263,10 @@ class Board(Record):
         """The models that are served."""
         return self.models or (self.model,)
 
+    def all_settings(self) -> tuple[Settings, ...]:
+        """The settings that variants are started with."""
+        return self.set_ups or (self.settings,)
+
     def all_cells(self) -> list[Cell]:
         """The cells of every group in the order of the board, each once."""
         return list(dict.fromkeys(cell for group in self.cells for cell in group.cells()))
@@ -242,7 +279,11 @@ class Board(Record):
 
     def caching_base(self) -> Cell | None:
         """The closed loop that is repeated with images that are alike, and with one alone."""
-        return self._busiest({"multipart"}) or self._busiest({"raw"})
+        for workload in ("multipart", "raw", "target"):
+            found = self._busiest({workload})
+            if found is not None:
+                return found
+        return None
 
     def _busiest(self, workloads: set[Workload]) -> Cell | None:
         """The closed loop of full answers with the most connections but one engine thread."""
@@ -282,7 +323,7 @@ class Trial(Record):
 
 
 _VARIANT = re.compile(
-    r"^(?P<contestant>[^@+,:#]+)@(?P<server>[^@+,:#]+)\+(?P<runtime>[^@+,:#]+)"
+    r"^(?P<contestant>[^@+,:#]+)(@(?P<server>[^@+,:#]+)\+(?P<runtime>[^@+,:#]+))?"
     r"(?P<settings>(,\w+=\d+)*)(:(?P<model>[^@+,:#]+))?(#(?P<copy>\d+))?$"
 )
 
@@ -294,6 +335,8 @@ def parse_variant(text: str) -> Variant | None:
     2
     >>> parse_variant("python/flask@gunicorn+onnxruntime:mnist-cnn").model
     'mnist-cnn'
+    >>> parse_variant("digits").is_service
+    True
     """
     match = _VARIANT.match(text)
     if match is None:
@@ -301,8 +344,8 @@ def parse_variant(text: str) -> Variant | None:
     pairs = (part.split("=") for part in match["settings"].split(",") if part)
     return Variant(
         contestant=match["contestant"],
-        server=match["server"],
-        runtime=match["runtime"],
+        server=match["server"] or OWN,
+        runtime=match["runtime"] or OWN,
         settings=Settings(**{name: int(value) for name, value in pairs}),
         model=match["model"],
         copy_number=int(match["copy"] or 1),

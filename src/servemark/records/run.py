@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from servemark.records.base import Division, Record
 from servemark.records.measured import Board, Exclusion, Variant
+from servemark.records.target import Target
 
 
 class Machine(Record):
@@ -59,3 +60,7 @@ class RunHeader(Record):
     golden_images: int
     entrants: tuple[Entrant, ...]
     excluded: tuple[Exclusion, ...]
+    target: Target | None = None
+    """Where the run is of services of the user's own: everything that says how they are asked."""
+    notes: tuple[str, ...] = ()
+    """What a reader must know of how it was measured, in sentences."""

@@ -8,20 +8,26 @@ from servemark.stats.comparison import (
     compare_unpaired,
     rank,
 )
+from servemark.stats.decisions import Made, Spread, spreads
 from servemark.stats.intervals import Interval, interval
 from servemark.stats.latency import describe, latencies, mean_outstanding
-from servemark.stats.metrics import METRICS, Metric
+from servemark.stats.metrics import CPU, METRICS, THROUGHPUT, Metric
 from servemark.stats.slices import complete
-from servemark.stats.summary import block_values, summarise
+from servemark.stats.summary import block_values, summarise, values_by_block
+from servemark.stats.tally import middles_ns, nines, percentiles_ns, tally
 from servemark.stats.verdicts import Declared, judge
 
 __all__ = [
+    "CPU",
     "METRICS",
+    "THROUGHPUT",
     "CachingFound",
     "Comparison",
     "Declared",
     "Interval",
+    "Made",
     "Metric",
+    "Spread",
     "Standing",
     "block_values",
     "compare_paired",
@@ -33,6 +39,12 @@ __all__ = [
     "judge",
     "latencies",
     "mean_outstanding",
+    "middles_ns",
+    "nines",
+    "percentiles_ns",
     "rank",
+    "spreads",
     "summarise",
+    "tally",
+    "values_by_block",
 ]

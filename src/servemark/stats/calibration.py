@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from statistics import median
+from statistics import median, median_low
 
 import numpy as np
 from numpy.typing import NDArray
@@ -86,6 +86,30 @@ def compare(
             )
         )
     return tuple(deviations)
+
+
+def over_rounds(rounds: Sequence[Comparison]) -> Comparison:
+    """Several comparisons of one generator under one distribution as one: of each figure, the
+    round with the median error (the lower of two in the middle), and the range of the errors."""
+    if len(rounds) == 1:
+        return rounds[0]
+    found = []
+    for of_figure in zip(*(each.deviations for each in rounds), strict=True):
+        errors_ns = {each.error_ns: each for each in of_figure if each.error_ns is not None}
+        if not errors_ns:
+            found.append(of_figure[0])
+            continue
+        middle = errors_ns[median_low(errors_ns)]
+        ends = {"lowest_ns": min(errors_ns), "highest_ns": max(errors_ns)}
+        found.append(middle.model_copy(update=ends))
+    return rounds[0].model_copy(
+        update={
+            "requests": sum(each.requests for each in rounds),
+            "recorded": sum(each.recorded for each in rounds),
+            "rounds": len(rounds),
+            "deviations": tuple(found),
+        }
+    )
 
 
 def ratios(runs: Sequence[SpeedRun]) -> list[SpeedRatio]:

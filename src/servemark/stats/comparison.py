@@ -37,8 +37,8 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import special
 
+from servemark.stats import special
 from servemark.stats.intervals import LEVEL, t_quantile
 
 Floats = NDArray[np.float64]
@@ -64,9 +64,12 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """A place in a ranking, and the names that cannot be told apart from this one."""
+    """Between which places a name is, and the names that cannot be told apart from it."""
 
     rank: int
+    """The best place that it may have."""
+    last: int
+    """The worst."""
     tied_with: tuple[str, ...]
 
 
@@ -214,9 +217,12 @@ def rank(
 
     A name's rank is 1 + the number of names above it: those told apart from it and better, those
     told apart from these and better, and so on. So the best has rank 1, and of two that are told
-    apart the better always has the smaller rank. To be tied is not transitive, so two tied names
-    may have different ranks, where a third is told apart from one of them only; ``tied_with`` has
-    every tie. With blocks missing, two are tied whose own blocks contradict the order of all.
+    apart the better always has the smaller rank. Its last place is the number of names − the number
+    of those below it. To be tied is not transitive, so that ranks alone say little; the places from
+    the rank to the last hold the true place, of all names at once at ``level`` (Al Mohamad, van
+    Zwet, Solari and Goeman, "Simultaneous confidence intervals for ranks with application to
+    ranking institutions", 2022). ``tied_with`` has every tie. With blocks missing, two are tied
+    whose own blocks contradict the order of all.
     """
     known = {
         name: {block: value for block, value in blocks.items() if not math.isnan(value)}
@@ -238,11 +244,12 @@ def rank(
     apart |= apart.T
     is_better = apart & (means < 0) & (effects[:, None] < effects[None, :])
     apart = is_better | is_better.T
-    above = _reachable(is_better).sum(axis=0)
+    reachable = _reachable(is_better)
+    above, below = reachable.sum(axis=0), reachable.sum(axis=1)
     standings = {}
     for i in np.lexsort((effects, above)):
         ties = tuple(names[j] for j in np.flatnonzero(~apart[i]) if j != i)
-        standings[names[i]] = Standing(rank=1 + int(above[i]), tied_with=ties)
+        standings[names[i]] = Standing(1 + int(above[i]), len(names) - int(below[i]), ties)
     return standings
 
 

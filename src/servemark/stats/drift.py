@@ -22,8 +22,8 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import special
 
+from servemark.stats import special
 from servemark.units import NS_PER_S
 
 SIGNIFICANT = 0.001

@@ -44,10 +44,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import special
+
+from servemark.stats import special
 
 LEVEL = 0.95
 
@@ -88,18 +90,20 @@ def interval(
     >>> round(found.low, 2), found.centre, round(found.high, 2), found.blocks
     (95.03, 100.0, 104.97, 3)
     """
-    values = np.asarray(block_values, dtype=np.float64)
-    values = values[~np.isnan(values)]
+    found = np.asarray(block_values, dtype=np.float64).tolist()
+    values = [each for each in found if not math.isnan(each)]
     count = len(values)
     if count == 0:
         return None
-    centre = float(values.mean())
+    centre = math.fsum(values) / count
     if count == 1:
         return Interval(centre, least, math.inf, 1)
-    arm = t_quantile(level, count - 1) * float(values.std(ddof=1)) / math.sqrt(count)
+    variance = math.fsum((each - centre) ** 2 for each in values) / (count - 1)
+    arm = t_quantile(level, count - 1) * math.sqrt(variance / count)
     return Interval(centre, max(centre - arm, least), centre + arm, count)
 
 
+@lru_cache(maxsize=1024)  # levels and numbers of blocks are few, and a site asks a million times
 def t_quantile(level: float, freedom: float) -> float:
     """How many standard errors a two-sided interval of that level reaches, by Student's t.
 

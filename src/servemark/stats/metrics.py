@@ -9,6 +9,9 @@ from typing import Literal
 from servemark.records import Closed, Distribution, TrialResult
 from servemark.units import NS_PER_S
 
+THROUGHPUT, CPU = "throughput_per_s", "server_cpu_ns"
+"""Names of the two metrics that variants are ranked by."""
+
 
 def throughput_per_s(result: TrialResult) -> float | None:
     """Right answers per second of the slice; those completed after its end do not count."""
@@ -107,14 +110,14 @@ class Metric:
 
 
 METRICS: dict[str, Metric] = {
-    "throughput_per_s": Metric("Answers per second", "1/s", "higher", throughput_per_s),
+    THROUGHPUT: Metric("Answers per second", "1/s", "higher", throughput_per_s),
     "mean_service_ns": Metric("Mean service time", "ns", "lower", mean_service_ns),
     "p50_service_ns": Metric("Service time, p50", "ns", "lower", p50_service_ns),
     "p99_service_ns": Metric("Service time, p99", "ns", "lower", p99_service_ns),
     "p50_response_ns": Metric("Response time, p50", "ns", "lower", p50_response_ns),
     "p99_response_ns": Metric("Response time, p99", "ns", "lower", p99_response_ns),
     "p99_lag_ns": Metric("Lag, p99", "ns", "lower", p99_lag_ns),
-    "server_cpu_ns": Metric("Server CPU per answer", "ns", "lower", server_cpu_ns),
+    CPU: Metric("Server CPU per answer", "ns", "lower", server_cpu_ns),
     "peak_pss_bytes": Metric("Peak memory (PSS)", "bytes", "lower", peak_pss_bytes),
     "ready_ns": Metric("Start to ready", "ns", "lower", ready_ns),
     "first_answer_ns": Metric("Start to first answer", "ns", "lower", first_answer_ns),

@@ -7,7 +7,7 @@ from dataclasses import asdict
 import numpy as np
 
 from servemark.records import Cell, Closed, DriftSeen, LoadResult, Objective, Slo
-from servemark.samples import MISSING, Samples
+from servemark.samples import ANSWERED, MISSING, Samples
 from servemark.stats.drift import find_drift
 from servemark.stats.latency import latencies, mean_outstanding
 from servemark.stats.slo import in_bound, judge_batches, recovery_ns
@@ -23,8 +23,14 @@ def complete(
     right = samples.right == 1
     wrong = samples.right == 0
     in_slice = samples.done_ns <= result.duration_ns
+    # A service of the user's own may be expected to answer with an error status.
+    refused = (samples.ending == ANSWERED) & (samples.status >= 400) & ~right
     counts = result.counts.model_copy(
-        update={"ok": int(right.sum()), "wrong_answers": int(wrong.sum())}
+        update={
+            "ok": int(right.sum()),
+            "wrong_answers": int(wrong.sum()),
+            "bad_status": int(refused.sum()),
+        }
     )
     return result.model_copy(
         update={

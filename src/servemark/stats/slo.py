@@ -17,9 +17,9 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special
 
 from servemark.samples import MISSING, Samples
+from servemark.stats import special
 
 Answer = Literal["meets", "misses", "undecided"]
 
@@ -109,7 +109,7 @@ def over_needed(
         return 1
     # The smallest k with P(X ≤ k) ≥ confidence, so P(X ≥ k + 1) is at most the rest. bdtrik is that
     # k as a real number, of which rounding may leave the next one.
-    found = max(math.ceil(special.bdtrik(confidence, requests, chance)), 0)
+    found: int = max(math.ceil(special.bdtrik(confidence, requests, chance)), 0)
     if found and special.bdtr(found - 1, requests, chance) >= confidence:
         found -= 1
     return found + 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
@@ -12,13 +12,33 @@ from servemark.stats.metrics import METRICS
 
 
 def block_values(results: Sequence[TrialResult], metric: str) -> dict[int, float]:
-    """The metric in each block, of valid trials alone; a block with several has their mean."""
+    """The metric in each block, of valid trials alone; a block with several has their mean.
+
+    Blocks are told apart by ``TrialResult.replicate``.
+    """
+    return values_by_block(results, (metric,))[metric]
+
+
+def values_by_block(
+    results: Sequence[TrialResult], metrics: Iterable[str]
+) -> dict[str, dict[int, float]]:
+    """``block_values`` of several metrics."""
+    valid = [(result.replicate, result) for result in results if result.verdict.valid]
+    return {metric: _means(valid, METRICS[metric].of) for metric in metrics}
+
+
+def _means(
+    valid: Sequence[tuple[int, TrialResult]], of: Callable[[TrialResult], float | None]
+) -> dict[int, float]:
     blocks: dict[int, list[float]] = {}
-    for result in results:
-        value = METRICS[metric].of(result) if result.verdict.valid else None
+    for block, result in valid:
+        value = of(result)
         if value is not None:
-            blocks.setdefault(result.trial.block, []).append(value)
-    return {block: float(np.mean(values)) for block, values in blocks.items()}
+            blocks.setdefault(block, []).append(value)
+    return {
+        block: values[0] if len(values) == 1 else float(np.mean(values))
+        for block, values in blocks.items()
+    }
 
 
 def summarise(results: Sequence[TrialResult], metric: str) -> Interval | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -15,10 +16,12 @@ from servemark.records import (
     Gate,
     LoadResult,
     Open,
+    Placement,
     ServerUse,
     Verdict,
 )
 from servemark.stats.drift import Drift
+from servemark.stats.placement import placement_faults
 from servemark.units import format_ns
 
 MOST_ERRORS = 0.001
@@ -44,13 +47,16 @@ LAG_ALWAYS_ALLOWED_NS = 100_000
 class Declared:
     """What a variant says of itself, as far as a trial can be held to it."""
 
-    workers: int = 1
+    workers: int | None = 1
+    """``None``: it says nothing of its workers, and is not held to a number."""
     threads: int = 1
     parallel: Literal["processes", "threads"] = "processes"
     """What ``workers`` are."""
     helpers: int = 0
     """Processes beside the workers that take part in serving."""
     keeps_connections: bool = True
+    own_service: bool = False
+    """Whether it is a service of the user's own, whose remedies are others than a contestant's."""
 
 
 def judge(
@@ -63,15 +69,22 @@ def judge(
     *,
     insists_on_quiet: bool = True,
     searching: bool = False,
+    placement: Placement | None = None,
+    lost: str | None = None,
 ) -> Verdict:
     """The verdict on one trial from what was measured; a gate without a figure is left out.
 
     ``searching``: the slice is one of the search for the capacity, which goes beyond it on purpose.
-    What is late or unanswered there is over the objective, and no fault of the trial.
+    What is late or unanswered there is over the objective, and no fault of the trial. ``lost`` is
+    what became of a load generator that did not see the slice through.
     """
+    if lost is not None:
+        fault = Fault(gate=Gate.GENERATORS, reason=lost, remedy=_LOST)
+        return Verdict(faults=(fault,))
     if failure is not None or load is None:
         reason = failure or "nothing was measured"
-        return Verdict(faults=(Fault(gate=Gate.COMPLETED, reason=reason, remedy=_SEE_LOG),))
+        fault = Fault(gate=Gate.COMPLETED, reason=reason, remedy=_SEE_LOG)
+        return Verdict(faults=_with_remedies([fault], declared))
     faults = [_headroom(load), _order(load), _parity(cell, load, use, declared)]
     if searching:
         faults.append(_wrong(load.counts))
@@ -80,14 +93,33 @@ def judge(
         faults.append(_connections(load, declared))
     else:
         faults += [_answers(load.counts), _offered(cell.load, load), _schedule_kept(load)]
-    found = [fault for fault in faults if fault is not None]
+    if placement is not None:
+        faults += placement_faults(placement, load)
+    found = _with_remedies([fault for fault in faults if fault is not None], declared)
     noise = [fault for fault in _quiet(seen) if fault is not None]
     if insists_on_quiet:
         return Verdict(faults=(*found, *noise))
-    return Verdict(faults=tuple(found), warnings=tuple(noise))
+    return Verdict(faults=found, warnings=tuple(noise))
 
 
+_LOST = "it is measured again with the generators that are left; look at that machine"
 _SEE_LOG = "see the end of its log below; servemark verify shows whether it serves rightly"
+_OF_OWN_SERVICES = {
+    Gate.COMPLETED: "see the end of its log, and whether it starts and is reached as described",
+    Gate.ANSWERS: "see its log; or less load, or another status or value under expect",
+    Gate.PARITY: "workers, threads and helpers of the service as they are, or no workers at all",
+    Gate.CONNECTIONS: "keep connections alive, or leave keeps_connections out",
+}
+
+
+def _with_remedies(faults: Sequence[Fault], declared: Declared) -> tuple[Fault, ...]:
+    """The faults, for a service of the user's own with remedies that it has."""
+    if not declared.own_service:
+        return tuple(faults)
+    return tuple(
+        fault.model_copy(update={"remedy": _OF_OWN_SERVICES.get(fault.gate, fault.remedy)})
+        for fault in faults
+    )
 
 
 def _answers(counts: Counts) -> Fault | None:
@@ -177,7 +209,7 @@ def _parity(
     cell: Cell, load: LoadResult, use: ServerUse | None, declared: Declared
 ) -> Fault | None:
     """Processes that served = workers, and no more cores used than workers and threads can."""
-    if use is None:
+    if use is None or declared.workers is None:
         return None
     workers = declared.workers if declared.parallel == "processes" else 1
     most = workers + declared.helpers

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from servemark.errors import StoreError
-from servemark.samples import MISSING, Samples
+from servemark.samples import ANSWERED, MISSING, Samples
 
 COLUMNS = (
     "request",
@@ -48,16 +51,30 @@ def write_samples(path: Path, samples: Samples) -> None:
 
 def read_samples(path: Path) -> Samples:
     """What ``write_samples`` wrote. Raises ``StoreError`` where the file is missing or damaged."""
-    try:
-        table = pq.read_table(path)
-    except (OSError, pa.ArrowInvalid) as error:
-        raise StoreError(f"{path} cannot be read: {error}.") from error
-    metadata = table.schema.metadata or {}
-    columns = {}
-    for name in COLUMNS:
-        column = table.column(name)
-        filled = column.fill_null(MISSING) if column.null_count else column
-        columns[name] = np.asarray(filled)
+    columns, metadata = _read(path, COLUMNS)
     count = int(metadata.get(b"bodies", b"0"))
     bodies = [metadata.get(f"body.{number}".encode()) for number in range(count)]
     return Samples(**columns, bodies=bodies)
+
+
+def read_latencies(path: Path) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Service and response time in ns of each request that was answered, and nothing else of the
+    file. Raises ``StoreError``."""
+    columns, _ = _read(path, ("intended_ns", "sent_ns", "done_ns", "ending"))
+    answered = columns["ending"] == ANSWERED
+    done_ns = columns["done_ns"][answered]
+    return done_ns - columns["sent_ns"][answered], done_ns - columns["intended_ns"][answered]
+
+
+def _read(path: Path, names: Sequence[str]) -> tuple[dict[str, Any], dict[bytes, bytes]]:
+    """Those columns with ``MISSING`` for nulls, and the metadata."""
+    try:
+        table = pq.ParquetFile(path).read(columns=list(names), use_threads=False)
+    except (OSError, pa.ArrowInvalid) as error:
+        raise StoreError(f"{path} cannot be read: {error}.") from error
+    columns = {}
+    for name in names:
+        column = table.column(name)
+        filled = column.fill_null(MISSING) if column.null_count else column
+        columns[name] = np.asarray(filled)
+    return columns, table.schema.metadata or {}

@@ -11,18 +11,35 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, ValidationError
 
 from servemark.errors import StoreError, UsageError
-from servemark.records import CeilingResult, RunHeader, Trial, TrialResult, Verification
+from servemark.records import (
+    BatteryResult,
+    CeilingResult,
+    NodeEvent,
+    Progress,
+    RunHeader,
+    StoredAnswer,
+    Trial,
+    TrialResult,
+    Verification,
+)
 from servemark.samples import Samples
-from servemark.store.columns import read_samples, write_samples
+from servemark.store.columns import read_latencies, read_samples, write_samples
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 HEADER = "run.json"
 TRIALS = "trials.jsonl"
 VERIFICATIONS = "verifications.jsonl"
 CEILINGS = "ceilings.jsonl"
+NODES = "nodes.jsonl"
+PROGRESS = "progress.json"
+LOCK = "run.lock"
+BATTERIES = "battery.jsonl"
+ANSWERS = "answers.jsonl"
 
 Upgrade = Callable[[dict[str, Any]], dict[str, Any]]
 
@@ -37,10 +54,12 @@ def _trial_1_to_2(content: dict[str, Any]) -> dict[str, Any]:
     return content
 
 
-UPGRADES: dict[int, Upgrade] = {1: _unchanged, 2: _unchanged}
+UPGRADES: dict[int, Upgrade] = {1: _unchanged, 2: _unchanged, 3: _unchanged}
 """How a header of an old schema version becomes one of the next version."""
-TRIAL_UPGRADES: dict[int, Upgrade] = {1: _trial_1_to_2, 2: _unchanged}
-"""The same for each line of the trials. Version 3 knows variants and boards of several models."""
+TRIAL_UPGRADES: dict[int, Upgrade] = {1: _trial_1_to_2, 2: _unchanged, 3: _unchanged}
+"""The same for each line of the trials. Version 3 knows variants and boards of several models,
+version 4 boards with the battery of bad inputs, services of the user's own, and where a trial ran
+on a cluster."""
 
 R = TypeVar("R", bound=BaseModel)
 
@@ -89,6 +108,13 @@ class RunFolder:
         steps = [TRIAL_UPGRADES[each] for each in range(version, SCHEMA_VERSION)]
         return self._read(TRIALS, TrialResult, steps)
 
+    def trials_since(self, offset: int) -> tuple[list[TrialResult], int]:
+        """The trials that were appended after that many bytes, and the offset for the next time:
+        for whoever follows a run while it goes on."""
+        _, version = self._raw_header()
+        steps = [TRIAL_UPGRADES[each] for each in range(version, SCHEMA_VERSION)]
+        return self._read_since(TRIALS, offset, TrialResult, steps)
+
     def verifications(self) -> list[Verification]:
         """Every finished verification."""
         return self._read(VERIFICATIONS, Verification)
@@ -97,9 +123,33 @@ class RunFolder:
         """Every measured ceiling, or why it could not be measured."""
         return self._read(CEILINGS, CeilingResult)
 
+    def batteries(self) -> list[BatteryResult]:
+        """Every variant that was put to the battery of bad inputs."""
+        return self._read(BATTERIES, BatteryResult)
+
+    def append_battery(self, result: BatteryResult) -> None:
+        """Write one battery and wait until it is on the disk."""
+        self._append(BATTERIES, result)
+
+    def nodes(self) -> list[NodeEvent]:
+        """What became of the nodes, in a run on a cluster; nothing where it was on one machine."""
+        return self._read(NODES, NodeEvent)
+
+    def append_node(self, event: NodeEvent) -> None:
+        """Write what became of a node and wait until it is on the disk."""
+        self._append(NODES, event)
+
     def append_ceiling(self, result: CeilingResult) -> None:
         """Write one ceiling and wait until it is on the disk."""
         self._append(CEILINGS, result)
+
+    def answers(self) -> list[StoredAnswer]:
+        """The answers that were stored as the right ones, of a service of the user's own."""
+        return self._read(ANSWERS, StoredAnswer)
+
+    def append_answer(self, answer: StoredAnswer) -> None:
+        """Write one answer that all later ones are held to, and wait until it is on the disk."""
+        self._append(ANSWERS, answer)
 
     def append_trial(self, result: TrialResult) -> None:
         """Write one trial and wait until it is on the disk."""
@@ -111,30 +161,88 @@ class RunFolder:
         write_samples(self.path / name, samples)
         return name
 
+    def keep_packed_samples(self, trial: Trial, content: bytes) -> str:
+        """The same of a file that ``keep_samples`` wrote on another machine."""
+        path = self.path / f"samples/{trial.number:05d}.parquet"
+        try:
+            path.parent.mkdir(exist_ok=True)
+            _write_whole(path, content)
+        except OSError as error:
+            raise _write_error(path, error) from error
+        return str(path.relative_to(self.path))
+
     def samples(self, result: TrialResult) -> Samples | None:
         """A trial's samples, where its engine kept them. Raises ``StoreError``."""
         return None if result.samples is None else read_samples(self.path / result.samples)
+
+    def latencies(self, result: TrialResult) -> tuple[NDArray[np.int64], NDArray[np.int64]] | None:
+        """Service and response time in ns of a trial's answers, where its engine kept samples.
+        Raises ``StoreError``."""
+        return None if result.samples is None else read_latencies(self.path / result.samples)
 
     def append_verification(self, verification: Verification) -> None:
         """Write one verification and wait until it is on the disk."""
         self._append(VERIFICATIONS, verification)
 
+    def note_progress(self, progress: Progress) -> None:
+        """Say what is being done now. Whoever reads sees the former note or this one, whole."""
+        path = self.path / PROGRESS
+        partial = path.with_suffix(".partial")
+        try:
+            partial.write_text(progress.model_dump_json(), encoding="utf-8")
+            partial.rename(path)
+        except OSError as error:
+            raise _write_error(path, error) from error
+
+    def progress(self) -> Progress | None:
+        """What the run last said that it does, where it said anything that can be read."""
+        try:
+            return Progress.model_validate_json((self.path / PROGRESS).read_bytes())
+        except (OSError, ValueError):
+            return None
+
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """One process at a time goes on with a run. Raises ``UsageError`` for the second."""
+        """One process at a time goes on with a run. Raises ``UsageError`` for the second.
+
+        Its id is in a lock file of its own, so that ``holder`` can ask without being in the way.
+        """
         with (self.path / HEADER).open("rb") as handle:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
                 raise UsageError(f"Another servemark is working on {self.path}.") from None
-            yield
+            with (self.path / LOCK).open("w") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                lock.write(str(os.getpid()))
+                lock.flush()
+                yield
+
+    def holder(self) -> int | None:
+        """The id of the process that works on the run now, or ``None`` where none does."""
+        try:
+            with (self.path / LOCK).open() as lock:
+                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except FileNotFoundError:
+            return None
+        except BlockingIOError:
+            said = (self.path / LOCK).read_text()
+            return int(said) if said else None
+        return None
 
     def _read(self, name: str, kind: type[R], upgrades: Sequence[Upgrade] = ()) -> list[R]:
+        return self._read_since(name, 0, kind, upgrades)[0]
+
+    def _read_since(
+        self, name: str, offset: int, kind: type[R], upgrades: Sequence[Upgrade]
+    ) -> tuple[list[R], int]:
         path = self.path / name
         try:
-            lines = path.read_bytes().split(b"\n")
+            with path.open("rb") as file:
+                file.seek(offset)
+                lines = file.read().split(b"\n")
         except FileNotFoundError:
-            return []
+            return [], 0
         except OSError as error:
             raise StoreError(f"{path} cannot be read: {error}.") from error
         found: list[R] = []
@@ -145,7 +253,7 @@ class RunFolder:
                 raise StoreError(f"{path}, line {number}: {_first_fault(error)}.") from error
             except ValueError as error:
                 raise StoreError(f"{path}, line {number}: {error}.") from error
-        return found
+        return found, offset + sum(len(line) + 1 for line in lines[:-1])
 
     def _append(self, name: str, record: BaseModel) -> None:
         path = self.path / name
