@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from urllib3.filepost import encode_multipart_formdata
@@ -30,6 +30,22 @@ class RequestParts:
     path: str
     content_type: str | None
     body: bytes
+    headers: tuple[tuple[str, str], ...] = ()
+    """Besides those that follow from the rest."""
+
+    def whole(self, authority: str) -> bytes:
+        """The request as HTTP/1.1 puts it on the wire, to that host and port.
+
+        >>> RequestParts("GET", "/", None, b"").whole("localhost:80")
+        b'GET / HTTP/1.1\\r\\nHost: localhost:80\\r\\n\\r\\n'
+        """
+        lines = [f"{self.method} {self.path} HTTP/1.1", f"Host: {authority}"]
+        lines += [f"{name}: {value}" for name, value in self.headers]
+        if self.content_type is not None:
+            lines.append(f"Content-Type: {self.content_type}")
+        if self.body or self.method in ("POST", "PUT", "PATCH"):
+            lines.append(f"Content-Length: {len(self.body)}")
+        return "\r\n".join([*lines, "", ""]).encode() + self.body
 
 
 def requests_of(workload: Workload, pictures: Sequence[Picture]) -> list[RequestParts]:
@@ -43,9 +59,12 @@ def requests_of(workload: Workload, pictures: Sequence[Picture]) -> list[Request
     return [RequestParts("POST", "/", *multipart(each)) for each in pictures]
 
 
-def multipart(picture: Picture) -> tuple[str, bytes]:
-    """Content type and body of a form with the picture in its file field."""
+def multipart(
+    picture: Picture, field: str = IMAGE_FIELD, others: Mapping[str, str] | None = None
+) -> tuple[str, bytes]:
+    """Content type and body of a form with the picture in its file field, after other fields."""
+    file = (picture.name, picture.content, picture.media_type)
     body, content_type = encode_multipart_formdata(
-        {IMAGE_FIELD: (picture.name, picture.content, picture.media_type)}, boundary=BOUNDARY
+        {**(others or {}), field: file}, boundary=BOUNDARY
     )
     return content_type, body

@@ -5,10 +5,12 @@ from __future__ import annotations
 import http.client
 import select
 import socket
+import struct
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Self
+from types import SimpleNamespace
+from typing import Any, BinaryIO, Self, cast
 
 from servemark.records import Endpoint
 
@@ -39,6 +41,11 @@ def brief(body: bytes) -> str:
 class NoAnswer(Exception):  # noqa: N818 - it is a finding, not an error of ours
     """The server did not answer; the message says what happened instead."""
 
+    @property
+    def is_late(self) -> bool:
+        """Whether the connection is still there, and nothing came in time."""
+        return isinstance(self.__cause__, TimeoutError)
+
 
 class Connection:
     """One TCP connection to the server under test."""
@@ -54,7 +61,27 @@ class Connection:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End it as TCP does."""
         self._socket.close()
+
+    def reset(self) -> None:
+        """End it with a reset, as a client does that is killed or loses its network."""
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self._socket.close()
+
+    def finish_sending(self) -> None:
+        """Close its sending half: the answer may still come. Raises ``NoAnswer``."""
+        try:
+            self._socket.shutdown(socket.SHUT_WR)
+        except OSError as error:
+            raise NoAnswer(f"the connection was closed ({error})") from error
+
+    def is_open(self) -> bool:
+        """Whether the server has neither closed it nor sent anything."""
+        return not select.select([self._socket], [], [], 0)[0]
 
     def head(self, method: str, path: str, headers: Mapping[str, str]) -> bytes:
         """The request line and headers as bytes."""
@@ -82,20 +109,15 @@ class Connection:
 
     def receive(self) -> Answer:
         """The next response; 1xx responses are passed over. Raises ``NoAnswer``."""
-        response = http.client.HTTPResponse(self._socket)
-        try:
-            response.begin()
-            body = response.read()
-        except TimeoutError as error:
-            raise NoAnswer("no answer in time") from error
-        except (OSError, http.client.HTTPException) as error:
-            raise NoAnswer(f"the connection was closed without an answer ({error})") from error
-        return Answer(
-            response.status,
-            response.headers.get("Content-Type", ""),
-            body,
-            response.will_close,
-        )
+        return _read(http.client.HTTPResponse(self._socket))
+
+    def receive_each(self, count: int) -> Iterator[Answer]:
+        """The responses to so many requests that were sent at once. Raises ``NoAnswer``."""
+        with self._socket.makefile("rb") as file:
+            # What was read ahead of one response belongs to the next: they share the file.
+            source = SimpleNamespace(makefile=lambda _: _Borrowed(file))
+            for _ in range(count):
+                yield _read(http.client.HTTPResponse(cast("Any", source)))
 
     def receive_raw(self, most: int = 4096) -> bytes:
         """Whatever comes next; empty when the server has closed the connection."""
@@ -105,6 +127,33 @@ class Connection:
             raise NoAnswer("nothing came in time") from error
         except OSError:
             return b""
+
+
+class _Borrowed:
+    """A file that a response reads from, and cannot close."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.readline, self.read, self.readinto = file.readline, file.read, file.readinto  # type: ignore[attr-defined]
+
+    def flush(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
+def _read(response: http.client.HTTPResponse) -> Answer:
+    try:
+        response.begin()
+        body = response.read()
+    except TimeoutError as error:
+        raise NoAnswer("no answer in time") from error
+    except (OSError, http.client.HTTPException) as error:
+        raise NoAnswer(f"the connection was closed without an answer ({error})") from error
+    return Answer(
+        response.status,
+        response.headers.get("Content-Type", ""),
+        body,
+        response.will_close,
+    )
 
 
 def ask(
