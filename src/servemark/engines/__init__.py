@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from servemark.engines.base import Assignment, Loaded, LoadEngine
+from servemark.engines.base import GRACE_S, TIMEOUT_S, Assignment, Loaded, LoadEngine
 from servemark.engines.fake import FakeEngine
 from servemark.engines.native import NativeEngine
 from servemark.engines.wrk import WrkEngine
@@ -13,4 +13,4 @@ ENGINES: dict[str, Callable[[], LoadEngine]] = {
     "fake": FakeEngine,
 }
 
-__all__ = ["ENGINES", "Assignment", "LoadEngine", "Loaded"]
+__all__ = ["ENGINES", "GRACE_S", "TIMEOUT_S", "Assignment", "LoadEngine", "Loaded"]

@@ -7,10 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from servemark.catalog import Picture
+from servemark.catalog import RequestParts
 from servemark.catalog.manifests import Need
-from servemark.records import Cell, Closed, Endpoint, LoadResult, Open
+from servemark.records import Cell, Closed, Endpoint, LoadResult, Open, Placement
 from servemark.samples import Samples, Schedule
+
+TIMEOUT_S = 10.0
+GRACE_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,18 +22,25 @@ class Assignment:
 
     endpoint: Endpoint
     cell: Cell
-    pictures: Sequence[Picture]
+    requests: Sequence[RequestParts]
     """The corpus."""
     schedule: Schedule
-    """Which picture goes when. An engine that cannot follow a schedule sends them in turn."""
+    """Which request goes when. An engine that cannot follow a schedule sends them in turn."""
     duration_s: float
     cores: tuple[int, ...]
     scratch: Path
     """A folder for files that the engine needs meanwhile."""
     environment: Mapping[str, str]
     """Environment for programs that the engine starts."""
+    timeout_s: float = TIMEOUT_S
+    """A request that takes longer has timed out."""
+    grace_s: float = GRACE_S
+    """How long answers to requests that were sent before the end of the slice are awaited."""
     shares_core: bool = False
     """Whether the server has to do with the same cores, so that waiting must not use them."""
+    start_at_ns: int | None = None
+    """When the load is to begin, on this machine's monotonic clock: for several engines together.
+    An engine that cannot wait for it begins at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +49,10 @@ class Loaded:
 
     result: LoadResult
     samples: Samples | None = None
+    started_ns: int | None = None
+    """When the load began, on this machine's monotonic clock, where the engine tells."""
+    placement: Placement | None = None
+    """Of an engine whose load comes from other machines."""
 
 
 class LoadEngine(Protocol):

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 
 import urllib3
 
-from servemark.catalog import requests_of
 from servemark.catalog.manifests import Need
 from servemark.engines.base import Assignment, Loaded
 from servemark.records import Closed, Counts, LoadResult, Open
@@ -31,12 +30,11 @@ class FakeEngine:
 
     def run(self, assignment: Assignment) -> Loaded:
         """Ask a few times, whatever the load; ``duration_ns`` is the time that it took."""
-        requests = requests_of(assignment.cell.workload, assignment.pictures)
         ok = bad_status = connect_errors = read_errors = bytes_read = 0
         started_ns = time.monotonic_ns()
         cpu_ns = time.process_time_ns()
         with urllib3.PoolManager(retries=False) as client:
-            for request in requests[: self._most_requests]:
+            for request in assignment.requests[: self._most_requests]:
                 headers = (
                     {} if request.content_type is None else {"Content-Type": request.content_type}
                 )

@@ -10,7 +10,7 @@ from importlib.util import find_spec
 
 import numpy as np
 
-from servemark.catalog import Picture, requests_of
+from servemark.catalog import RequestParts
 from servemark.catalog.manifests import Need
 from servemark.engines.base import Assignment, Loaded
 from servemark.errors import EngineError
@@ -21,7 +21,6 @@ from servemark.records import (
     EngineWork,
     LoadResult,
     Open,
-    Workload,
 )
 from servemark.samples import ANSWERED, ENDINGS, MISSING, Samples
 from servemark.units import seconds_to_ns
@@ -29,12 +28,8 @@ from servemark.units import seconds_to_ns
 with contextlib.suppress(ImportError):  # ``obstacle`` says so, with the remedy
     import servemark_engine
 
-TIMEOUT_NS = seconds_to_ns(10)
-"""A request that takes longer has timed out."""
-SPIN_NS = 50_000
+SPIN_NS = 200_000
 """How long before it sleeps the engine polls; accounted for as spinning, not as work."""
-GRACE_NS = seconds_to_ns(2)
-"""How long answers to requests that were sent before the end of the slice are awaited."""
 
 
 class NativeEngine:
@@ -55,8 +50,7 @@ class NativeEngine:
 
     def run(self, assignment: Assignment) -> Loaded:
         endpoint, load = assignment.endpoint, assignment.cell.load
-        workload = assignment.cell.workload
-        corpus = _corpus(endpoint, workload, tuple(assignment.pictures))
+        corpus = _corpus(endpoint, tuple(assignment.requests))
         schedule = assignment.schedule
         duration_ns = seconds_to_ns(assignment.duration_s)
         # A request without a picture (GET) is the only one of its corpus.
@@ -70,39 +64,29 @@ class NativeEngine:
             )
         try:
             outcome = servemark_engine.run(
-                f"{endpoint.host}:{endpoint.port}",
+                endpoint.address,
                 corpus,
                 todo,
                 threads=load.engine_threads,
                 cores=list(assignment.cores) or None,
-                timeout_ns=TIMEOUT_NS,
-                grace_ns=GRACE_NS,
+                timeout_ns=seconds_to_ns(assignment.timeout_s),
+                grace_ns=seconds_to_ns(assignment.grace_s),
                 spin_ns=0 if assignment.shares_core else SPIN_NS,
+                start_at_ns=assignment.start_at_ns,
             )
         except servemark_engine.EngineError as error:
             raise EngineError(f"The native engine cannot run this trial: {error}") from error
         if outcome.interrupted:
             raise KeyboardInterrupt
         samples = _samples(outcome)
-        return Loaded(_result(outcome, samples, duration_ns, load.engine_threads), samples)
+        result = _result(outcome, samples, duration_ns, load.engine_threads)
+        return Loaded(result, samples, outcome.start_ns)
 
 
 @lru_cache(maxsize=8)
-def _corpus(
-    endpoint: Endpoint, workload: Workload, pictures: Sequence[Picture]
-) -> servemark_engine.Corpus:
-    """The requests of a workload as the bytes that go over the wire."""
-    whole = []
-    for request in requests_of(workload, pictures):
-        lines = [
-            f"{request.method} {request.path} HTTP/1.1",
-            f"Host: {endpoint.host}:{endpoint.port}",
-        ]
-        if request.content_type is not None:
-            lines.append(f"Content-Type: {request.content_type}")
-            lines.append(f"Content-Length: {len(request.body)}")
-        whole.append("\r\n".join([*lines, "", ""]).encode() + request.body)
-    return servemark_engine.Corpus(whole)
+def _corpus(endpoint: Endpoint, requests: Sequence[RequestParts]) -> servemark_engine.Corpus:
+    """The requests as the bytes that go over the wire."""
+    return servemark_engine.Corpus([each.whole(endpoint.authority) for each in requests])
 
 
 def _samples(outcome: servemark_engine.Outcome) -> Samples:

@@ -17,7 +17,6 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from servemark.catalog import requests_of
 from servemark.catalog.manifests import Need
 from servemark.engines.base import Assignment, Loaded
 from servemark.errors import EngineError
@@ -95,7 +94,7 @@ class WrkEngine:
         path = assignment.scratch / f"corpus-{workload}.bin"
         if not path.exists():
             with path.open("wb") as file:
-                for request in requests_of(workload, assignment.pictures):
+                for request in assignment.requests:
                     file.write(f"{request.content_type}\n{len(request.body)}\n".encode())
                     file.write(request.body)
         return path

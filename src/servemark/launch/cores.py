@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -39,6 +39,36 @@ def split_cores(available: Collection[int], server: int, engine: int) -> Cores:
     )
 
 
+def service_cores(
+    available: Collection[int], started: int, running: Iterable[int], engine: int
+) -> Cores:
+    """Cores for services of the user's own: ``started`` for those that a command starts, or those
+    on which the processes ``running`` may run already; ``engine`` beside them.
+
+    What runs already is not put elsewhere. Where nothing is known of it, it has no cores.
+    """
+    allowed = set().union(*(_affinity(pid) for pid in running)) & set(available)
+    if not allowed:
+        split = split_cores(available, max(started, 1), engine)
+        return split if started else split.model_copy(update={"server": (), "warning": None})
+    free = [core for core in available if core not in allowed]
+    beside = tuple((free or list(available))[-engine:])
+    warning = None
+    if not free:
+        warning = (
+            f"The service may also run on the load engine's core {beside[0]}, so that results are "
+            "weak: start it on others (taskset), or give its command in a target file."
+        )
+    return Cores(server=tuple(sorted(allowed)), engine=beside, warning=warning)
+
+
+def _affinity(pid: int) -> set[int]:
+    try:
+        return os.sched_getaffinity(pid)
+    except ProcessLookupError:
+        return set()
+
+
 @contextmanager
 def pinned(cores: tuple[int, ...]) -> Iterator[None]:
     """servemark itself stays on these cores meanwhile."""
@@ -64,6 +94,25 @@ def favoured() -> Iterator[bool]:
         yield True
     finally:
         os.setpriority(os.PRIO_PROCESS, 0, before)
+
+
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """The calling thread, and what it starts, goes before everything that is not of real-time
+    priority meanwhile, the kernel's own workers among it, where that may be (as for ``favoured``).
+
+    Only for what sleeps now and then: what never does would keep those workers from their core.
+    """
+    before, parameter = os.sched_getscheduler(0), os.sched_getparam(0)
+    try:
+        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
+    except PermissionError:
+        yield
+        return
+    try:
+        yield
+    finally:
+        os.sched_setscheduler(0, before, parameter)
 
 
 def _place(cpu: int) -> tuple[int, int]:

@@ -42,6 +42,8 @@ class Launch:
     stage: Stage = "full"
     changes: Mapping[str, str | None] = field(default_factory=dict)
     """Variables of the contract to be given another value, or to be left out (``None``)."""
+    host: str = HOST
+    """The address to listen on."""
 
     def command(self, endpoint: Endpoint) -> Command:
         """The command line, folder and environment of the contract for this variant."""
@@ -91,7 +93,7 @@ class Server:
     """A started variant. Leaving the context stops it."""
 
     def __init__(self, launch: Launch, endpoint: Endpoint | None = None) -> None:
-        self.endpoint = endpoint or Endpoint(host=HOST, port=free_port(HOST))
+        self.endpoint = endpoint or Endpoint(host=launch.host, port=free_port(launch.host))
         self.launch = launch
         launch.log.parent.mkdir(parents=True, exist_ok=True)
         launch.log.unlink(missing_ok=True)
@@ -127,6 +129,11 @@ class Server:
                 raise LaunchError(f"it ended at its start {describe_exit(ended.status)}")
             time.sleep(POLL_S)
         raise LaunchError(f"it was not ready within {timeout_s:.0f} s")
+
+    @property
+    def apart(self) -> tuple[int, ...]:
+        """Its processes that are not below this one: none."""
+        return ()
 
     def exited(self) -> Exit | None:
         """How it ended, or ``None`` while it runs."""

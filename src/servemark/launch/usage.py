@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,23 +38,29 @@ def tree_below(ancestor: int) -> list[int]:
 
 
 def tree_use(ancestor: int) -> TreeUse:
-    """Resource use of everything below ``ancestor``, since each process was spawned.
+    """Resource use of everything below ``ancestor``, since each process was spawned."""
+    return use_of(tree_below(ancestor))
+
+
+def use_of(pids: Iterable[int]) -> TreeUse:
+    """Resource use of those processes, since each was spawned.
 
     CPU time of living processes is exact to the nanosecond; that of descendants that have ended
     and were waited for comes in clock ticks.
     """
     pss_bytes = processes = threads = voluntary = involuntary = 0
     cpu_ns: dict[int, int] = {}
-    for pid in tree_below(ancestor):
+    for pid in pids:
         fields = _stat(pid)
         if fields is None:
             continue
         try:
             used_ns = time.clock_gettime_ns(((~pid) << 3) | _CPUCLOCK_SCHED)
             pss_bytes += _pss_bytes(pid)
-            switches = [_switches(task) for task in (PROC / str(pid) / "task").iterdir()]
+            threads_of_it = [_switches(task) for task in (PROC / str(pid) / "task").iterdir()]
         except (OSError, ValueError):
             continue  # it ended while it was looked at
+        switches = [each for each in threads_of_it if each is not None]
         cpu_ns[pid] = used_ns + (int(fields[13]) + int(fields[14])) * NS_PER_TICK
         processes += 1
         threads += len(switches)
@@ -101,9 +107,9 @@ class Moment:
     """Name and ticks by process id and start time: an id alone may be given again."""
 
 
-def this_moment() -> Moment:
-    """The machine now. This process and all below it belong to the trial."""
-    own = {os.getpid(), *tree_below(os.getpid())}
+def this_moment(apart: Collection[int] = ()) -> Moment:
+    """The machine now. This process and all below it belong to the trial, and those ``apart``."""
+    own = {os.getpid(), *tree_below(os.getpid()), *apart}
     others = {}
     for entry in PROC.iterdir():
         if entry.name.isdigit() and int(entry.name) not in own:
@@ -162,6 +168,10 @@ def _pss_bytes(pid: int) -> int:
     return 0 if match is None else int(match[1]) * 1024
 
 
-def _switches(task: Path) -> tuple[int, int]:
-    found = re.findall(r"ctxt_switches:\s+(\d+)", (task / "status").read_text())
+def _switches(task: Path) -> tuple[int, int] | None:
+    """Voluntary and involuntary ones of a thread, ``None`` where that has ended."""
+    try:
+        found = re.findall(r"ctxt_switches:\s+(\d+)", (task / "status").read_text())
+    except (FileNotFoundError, ProcessLookupError):
+        return None
     return int(found[0]), int(found[1])

@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from servemark import __version__
-from servemark.catalog import Picture
+from servemark.catalog import Picture, requests_of
 from servemark.engines import Assignment
 from servemark.errors import EngineError
-from servemark.launch import favoured, pinned
+from servemark.launch import favoured, pinned, uninterrupted
 from servemark.plan import schedule_of
 from servemark.plan.calibration import (
     CONSERVATION_CONNECTIONS,
@@ -52,6 +52,7 @@ from servemark.stats.calibration import (
     bars,
     compare,
     figures_of,
+    over_rounds,
     ratios,
     stalled_response_ns,
 )
@@ -162,46 +163,67 @@ class _Run:
             taken_ns = round_trips_ns(server.endpoint, ROUND_TRIPS)
             return fixed_cost_ns(taken_ns, server.finish())
 
-    def closed(self, fixed_ns: int) -> Iterator[Comparison]:
+    def closed(self, fixed_ns: int) -> list[Comparison]:
         """Every generator under every distribution; the truth is what the server recorded."""
-        others = [each for each in self._bench.others if not each.uploads_only]
-        generators: list[Generator] = [self._native, *others]
-        duration_s = self._extent.closed_s
-        self._watcher.begin("Closed loops", len(KNOWN) * len(generators))
+        rounds = [
+            [each for each in self._takers(number, 1) if not each.uploads_only]
+            for number in range(self._extent.time_rounds)
+        ]
+        self._watcher.begin("Closed loops", len(KNOWN) * sum(len(each) for each in rounds))
+        found: dict[tuple[str, str], list[Comparison]] = {}
         for known in KNOWN:
+            for generators in rounds:
+                for generator in generators:
+                    self._watcher.doing(f"{known.name}, {generator.name}")
+                    compared = self._closed(known, generator, fixed_ns)
+                    if compared is not None:
+                        found.setdefault((known.name, generator.name), []).append(compared)
+        return [over_rounds(each) for each in found.values()]
+
+    def _closed(self, known: Known, generator: Generator, fixed_ns: int) -> Comparison | None:
+        duration_s = self._extent.closed_s
+        with self._server(known.delay, _stall_after_ns(known, duration_s)) as server:
             load = Closed(connections=known.connections)
-            for generator in generators:
-                self._watcher.doing(f"{known.name}, {generator.name}")
-                with self._server(known.delay, _stall_after_ns(known, duration_s)) as server:
-                    assignment = self._assignment(server.endpoint, "get", load, duration_s)
-                    seen = self._load(generator, assignment, known.name)
-                    record = server.finish()
-                if seen is not None:
-                    truth = describe(record.sent_ns - record.arrival_ns)
-                    yield self._compared(known, "closed", generator, seen, record, truth, fixed_ns)
+            assignment = self._assignment(server.endpoint, "get", load, duration_s)
+            with uninterrupted():
+                seen = self._load(generator, assignment, known.name)
+            record = server.finish()
+        if seen is None:
+            return None
+        truth = describe(record.sent_ns - record.arrival_ns)
+        return self._compared(known, "closed", generator, seen, record, truth, fixed_ns)
 
     def open(self, fixed_ns: int) -> Iterator[Comparison]:
         """servemark under every distribution, with Poisson arrivals.
 
         Had each request been sent when it was due, its response time would be what the server
         took (sent − arrival). With a stall that depends on when it was due, so there the truth is
-        computed from the schedule and the delays that the server drew.
+        computed from the schedule, the delays that the server drew, and how late it sent.
         """
-        duration_s = self._extent.open_s
-        self._watcher.begin("Open loops", len(KNOWN))
+        rounds = self._extent.time_rounds
+        self._watcher.begin("Open loops", len(KNOWN) * rounds)
         for known in KNOWN:
-            self._watcher.doing(f"{known.name}, {self._native.name}")
-            load = Open(rate_per_s=known.rate_per_s)
-            stall_after_ns = _stall_after_ns(known, duration_s)
-            with self._server(known.delay, stall_after_ns) as server:
-                assignment = self._assignment(server.endpoint, "get", load, duration_s)
+            found = []
+            for _ in range(rounds):
+                self._watcher.doing(f"{known.name}, {self._native.name}")
+                found.append(self._open(known, fixed_ns))
+            yield over_rounds(found)
+
+    def _open(self, known: Known, fixed_ns: int) -> Comparison:
+        duration_s = self._extent.open_s
+        load = Open(rate_per_s=known.rate_per_s)
+        stall_after_ns = _stall_after_ns(known, duration_s)
+        with self._server(known.delay, stall_after_ns) as server:
+            assignment = self._assignment(server.endpoint, "get", load, duration_s)
+            with uninterrupted():
                 seen = self._native.load(assignment)
-                record = server.finish()
-            truth_ns = record.sent_ns - record.arrival_ns
-            if stall_after_ns is not None:
-                truth_ns = _stalled(assignment, record, stall_after_ns)
-            truth = describe(truth_ns)
-            yield self._compared(known, "open", self._native, seen, record, truth, fixed_ns)
+            record = server.finish()
+        truth_ns = record.sent_ns - record.arrival_ns
+        if stall_after_ns is not None:
+            truth_ns = _stalled(assignment, record, stall_after_ns)
+        return self._compared(
+            known, "open", self._native, seen, record, describe(truth_ns), fixed_ns
+        )
 
     def lag(self) -> Distribution | None:
         """sent − intended at a high rate, against the light server."""
@@ -210,7 +232,8 @@ class _Run:
         with self._server(LIGHT) as server:
             load = Open(rate_per_s=LAG_RATE_PER_S)
             assignment = self._assignment(server.endpoint, "get", load, self._extent.lag_s)
-            seen = self._native.load(assignment)
+            with uninterrupted():
+                seen = self._native.load(assignment)
         assert seen.samples is not None
         return latencies(seen.samples).lag
 
@@ -241,7 +264,8 @@ class _Run:
 
     def speeds(self) -> list[SpeedRun]:
         """Every generator in turn against one light server, the order turned round each time."""
-        rounds = [self._takers(number) for number in range(self._extent.rounds)]
+        others = self._extent.other_rounds
+        rounds = [self._takers(number, others) for number in range(self._extent.rounds)]
         self._watcher.begin("Speed", len(SPEED_CELLS) * sum(len(each) for each in rounds))
         found = []
         with self._server(LIGHT) as server:
@@ -261,12 +285,13 @@ class _Run:
                             found.append(_speed(assignment.cell, number, generator.name, seen))
         return found
 
-    def _takers(self, number: int) -> list[Generator]:
-        """Who takes part in a round: servemark and wrk always, side by side."""
+    def _takers(self, number: int, other_rounds: int) -> list[Generator]:
+        """Who takes part in a round: servemark and wrk always, side by side; the others in the
+        first rounds."""
         others = [
             each
             for each in self._bench.others
-            if each.name.startswith(REFERENCE) or number < self._extent.other_rounds
+            if each.name.startswith(REFERENCE) or number < other_rounds
         ]
         takers: list[Generator] = [self._native, *others]
         return takers if number % 2 == 0 else takers[::-1]
@@ -325,7 +350,7 @@ class _Run:
         return Assignment(
             endpoint=endpoint,
             cell=cell,
-            pictures=pictures,
+            requests=requests_of(workload, pictures),
             schedule=schedule_of(cell, seconds_to_ns(duration_s), len(pictures), SEED),
             duration_s=duration_s,
             cores=self._bench.cores.engine,
@@ -355,8 +380,9 @@ def _stalled(assignment: Assignment, record: TruthRecord, stall_after_ns: int) -
             "so the truth of the stall cannot be computed: calibrate on a quieter machine."
         )
     start_ns = int(intended_ns[0]) + stall_after_ns
-    delay_ns = record.delay_ns[record.by_arrival()]
-    return stalled_response_ns(intended_ns, delay_ns, start_ns, start_ns + STALL_NS)
+    order = record.by_arrival()
+    delay_ns, late_ns = record.delay_ns[order], (record.sent_ns - record.due_ns)[order]
+    return stalled_response_ns(intended_ns, delay_ns, start_ns, start_ns + STALL_NS) + late_ns
 
 
 def _speed(cell: Cell, number: int, generator: str, seen: Seen) -> SpeedRun:

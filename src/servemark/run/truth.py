@@ -46,7 +46,7 @@ class TruthRecord:
     """How long that thread was ready to run while something else had its core."""
 
     def by_arrival(self) -> NDArray[np.intp]:
-        """The order of arrival, which is the order in which delays were drawn."""
+        """The order of arrival, by the kernel's stamps."""
         return np.argsort(self.arrival_ns, kind="stable")
 
 

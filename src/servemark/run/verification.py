@@ -17,6 +17,7 @@ from servemark.launch.server import MAX_BODY_BYTES
 from servemark.records import Check, Settings, Stage, Variant, Verification
 from servemark.run.workbench import Workbench, log_name
 from servemark.verify import (
+    BAD_INPUTS,
     STOP_TIMEOUT_S,
     Connection,
     NoAnswer,
@@ -190,11 +191,12 @@ def _with_limits(bench: Workbench, variant: Variant, checks: list[Check]) -> tup
             update = {"passed": not check.passed, "expected": expected, "limit": reason}
             check = check.model_copy(update=update)
         found.append(check)
-    unknown = sorted(limits.keys() - {check.name for check in checks})
+    names = [*(check.name for check in checks), *BAD_INPUTS]
+    unknown = sorted(limits.keys() - set(names))
     if unknown:
         raise ManifestError(
             f"{contestant.folder / 'contestant.toml'}: key 'limits': there is no check "
-            f"'{unknown[0]}'{suggestion(unknown[0], [check.name for check in checks])}"
+            f"'{unknown[0]}'{suggestion(unknown[0], names)}"
         )
     return tuple(found)
 

@@ -9,10 +9,18 @@ from typing import Protocol
 
 from servemark.catalog import Contestant, Model
 from servemark.engines import LoadEngine
-from servemark.launch import Launch
+from servemark.launch import HOST, Launch
 from servemark.plan import Outlook
 from servemark.prepare import environment_of
-from servemark.records import Cores, Stage, Trial, TrialResult, Variant, Verification
+from servemark.records import (
+    BatteryResult,
+    Cores,
+    Stage,
+    Trial,
+    TrialResult,
+    Variant,
+    Verification,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +36,8 @@ class Workbench:
     engine_environment: Mapping[str, str]
     models: Mapping[str, Model] = field(default_factory=dict)
     """By name, where variants name the models that they serve."""
+    host: str = HOST
+    """The address that servers listen on."""
 
     def model_of(self, variant: Variant) -> Model:
         """The model that the variant serves."""
@@ -52,6 +62,7 @@ class Workbench:
             cores=self.cores.server,
             stage=stage,
             changes=changes or {},
+            host=self.host,
         )
 
 
@@ -63,6 +74,12 @@ class Listener(Protocol):
 
     def verified(self, verification: Verification) -> None:
         """A variant was verified."""
+
+    def putting(self, variant: Variant, number: int, count: int) -> None:
+        """A variant is about to be put to the battery of bad inputs."""
+
+    def put(self, result: BatteryResult) -> None:
+        """A variant was put to the battery, and what came of it is on the disk."""
 
     def measuring_ceiling(self, name: str, block: int) -> None:
         """Decoding and inference without a server are about to be measured."""

@@ -14,7 +14,6 @@ from servemark.run.generators.base import (
     body_file,
     drive,
     from_ms,
-    requests_in,
     whole_seconds,
 )
 from servemark.units import seconds_to_ns
@@ -34,7 +33,7 @@ class Ab:
         """Figures from its CSV file, which ends at 99 %, and the mean that it prints."""
         table = assignment.scratch / "ab.csv"
         table.unlink(missing_ok=True)
-        request = requests_in(assignment)[0]
+        request = assignment.requests[0]
         argv = ["ab", "-q", "-k", "-c", str(assignment.cell.load.connections)]
         argv += ["-t", str(whole_seconds(assignment)), "-n", str(MOST_REQUESTS), "-e", str(table)]
         if request.content_type is not None:

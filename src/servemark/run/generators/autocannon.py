@@ -13,7 +13,6 @@ from servemark.run.generators.base import (
     body_file,
     drive,
     from_ms,
-    requests_in,
     whole_seconds,
 )
 from servemark.units import seconds_to_ns
@@ -37,7 +36,7 @@ class Autocannon:
 
     def load(self, assignment: Assignment) -> Seen:
         """Figures from the JSON that it prints."""
-        request = requests_in(assignment)[0]
+        request = assignment.requests[0]
         argv = ["autocannon", "--json", "--connections", str(assignment.cell.load.connections)]
         argv += ["--duration", str(whole_seconds(assignment))]
         if request.content_type is not None:

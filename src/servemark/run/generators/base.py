@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from servemark.catalog import RequestParts, requests_of
+from servemark.catalog import RequestParts
 from servemark.catalog.manifests import Need
 from servemark.engines import Assignment
 from servemark.errors import EngineError
@@ -82,11 +82,6 @@ def drive(name: str, argv: list[str], assignment: Assignment) -> tuple[str, int]
         said = log_tail(log, 1) or log_tail(output, 1) or "it wrote nothing"
         raise EngineError(f"{name} ended with {ended.status}: {said}.")
     return output.read_text(encoding="utf-8", errors="replace"), ended.cpu_ns
-
-
-def requests_in(assignment: Assignment) -> list[RequestParts]:
-    """The requests of the assignment's workload, one for each picture."""
-    return requests_of(assignment.cell.workload, assignment.pictures)
 
 
 def body_file(request: RequestParts, scratch: Path) -> Path:

@@ -7,7 +7,7 @@ from servemark.engines import Assignment, LoadEngine
 from servemark.engines.native import NativeEngine
 from servemark.engines.wrk import WrkEngine
 from servemark.records import Closed, LoadResult
-from servemark.run.generators.base import Seen, requests_in
+from servemark.run.generators.base import Seen
 from servemark.samples import Samples
 from servemark.stats import latencies
 from servemark.stats.calibration import FIGURES, OWN, REFERENCE, REFERENCE_FORMATTING, figures_of
@@ -75,7 +75,7 @@ def _seen(
         cpu_ns=result.engine_cpu_ns,
         busy_ns=result.engine_cpu_ns if work is None else work.busy_ns,
         figures=figures,
-        images=len(requests_in(assignment)),
+        images=len(assignment.requests),
         samples=samples,
         waited_ns=None if work is None else work.waited_ns,
     )

@@ -14,7 +14,6 @@ from servemark.run.generators.base import (
     body_file,
     drive,
     figures_from,
-    requests_in,
     whole_seconds,
 )
 from servemark.units import NS_PER_S, NS_PER_US
@@ -31,7 +30,7 @@ class H2load:
         """Figures from its log file: start, status and microseconds of each request."""
         log = assignment.scratch / "h2load.tsv"
         log.unlink(missing_ok=True)
-        request = requests_in(assignment)[0]
+        request = assignment.requests[0]
         argv = ["h2load", "--h1", "--threads=1", f"--clients={assignment.cell.load.connections}"]
         argv += [f"--duration={whole_seconds(assignment)}", f"--log-file={log}"]
         if request.content_type is not None:

@@ -12,7 +12,6 @@ from servemark.run.generators.base import (
     body_file,
     drive,
     figures_from,
-    requests_in,
     whole_seconds,
 )
 from servemark.units import NS_PER_S, seconds_to_ns
@@ -27,7 +26,7 @@ class Hey:
 
     def load(self, assignment: Assignment) -> Seen:
         """Figures from its CSV output."""
-        request = requests_in(assignment)[0]
+        request = assignment.requests[0]
         argv = ["hey", "-z", f"{whole_seconds(assignment)}s", "-o", "csv"]
         argv += ["-c", str(assignment.cell.load.connections)]
         if request.content_type is not None:

@@ -10,7 +10,7 @@ from servemark.catalog import RequestParts
 from servemark.catalog.manifests import Need
 from servemark.engines import Assignment
 from servemark.errors import EngineError
-from servemark.run.generators.base import Seen, drive, from_ms, requests_in, whole_seconds
+from servemark.run.generators.base import Seen, drive, from_ms, whole_seconds
 from servemark.units import NS_PER_S
 
 _STATISTICS = {
@@ -47,7 +47,7 @@ class K6:
 
     def load(self, assignment: Assignment) -> Seen:
         """Figures of ``http_req_duration``, which leaves the wait for a connection out."""
-        requests = [each for each in requests_in(assignment) if each.content_type is not None]
+        requests = [each for each in assignment.requests if each.content_type is not None]
         script, summary = (assignment.scratch / name for name in ("k6.js", "k6.json"))
         summary.unlink(missing_ok=True)
         script.write_text(_script(assignment, requests))
