@@ -77,7 +77,10 @@ def _facts(found: Calibration) -> str:
             f"{found.server_waited_share:.2%} of the time; the highest percentiles contain it"
         )
     if found.favoured:
-        lines.append("- server and generators had the highest priority (niceness −20)")
+        lines.append(
+            "- server and generators had the highest priority (niceness −20); where times are "
+            "compared, the generators had real-time priority"
+        )
     if found.cores.warning:
         lines.append(f"- {found.cores.warning}")
     return "\n".join(lines)
@@ -92,22 +95,32 @@ def _errors(found: Calibration) -> Iterator[str]:
     """A table for each distribution and loop: the truth, and each generator's figure and error."""
     yield (
         "## Figures and their errors\n\n"
-        "Each cell: truth → figure (error). ✗: beyond 1 % and 50 µs (p99.9: 3 %). –: the generator "
-        "does not state it, or too few samples lie above it."
+        "Each cell: truth → figure (error). Over several rounds: the round with the median error, "
+        "then the lowest and the highest error. ✗: beyond 1 % and 50 µs (p99.9: 3 %). –: the "
+        "generator does not state it, or too few samples lie above it."
     )
     for title, group in errors_of(found):
         names = [spelt(each.figure) for each in group[0].deviations]
         rows = [
-            [each.generator, f"{each.requests:,}", *(_cell(one) for one in each.deviations)]
+            [
+                each.generator,
+                str(each.rounds),
+                f"{each.requests:,}",
+                *(_cell(one) for one in each.deviations),
+            ]
             for each in group
         ]
-        yield f"### {title}\n\n" + _table(["generator", "requests", *names], rows)
+        yield f"### {title}\n\n" + _table(["generator", "rounds", "requests", *names], rows)
 
 
 def _cell(each: Deviation) -> str:
     if each.found_ns is None or each.truth_ns is None:
         return "–"
-    return f"{format_ns(each.truth_ns)} → {format_ns(each.found_ns)} ({deviation_text(each)})"
+    ends = ""
+    if each.lowest_ns is not None:
+        ends = f"; {signed_ns(each.lowest_ns)} to {signed_ns(each.highest_ns)}"
+    error = deviation_text(each) + ends
+    return f"{format_ns(each.truth_ns)} → {format_ns(each.found_ns)} ({error})"
 
 
 def _speed(found: Calibration) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 from typing import Any
@@ -12,14 +12,13 @@ from servemark.report.drawing import (
     GET,
     Spec,
     Values,
-    draw_curves,
     draw_dumbbells,
     draw_multiples,
     draw_ranges,
     draw_stacks,
     two_lines,
 )
-from servemark.report.findings import STAGES, THROUGHPUT, Findings
+from servemark.report.findings import STAGES, Findings
 from servemark.report.model import Figure, ReportedCell, Tax
 from servemark.report.wording import (
     cell_title,
@@ -31,10 +30,15 @@ from servemark.report.wording import (
     value_of,
     workload_name,
 )
-from servemark.units import NS_PER_MS, NS_PER_US
+from servemark.stats import THROUGHPUT
+from servemark.units import NS_PER_US
 
+MOST_AT_FIRST = 20
+"""So many rows has the first chart of a page, until its reader asks for all of them."""
 WIDEST = 1.4
 """A scale goes no further beyond the largest value than this."""
+Figures = list[tuple[str, Figure]]
+"""Variants with a figure each."""
 _SCALES = {
     "ns": ((1e9, "s"), (1e6, "ms"), (1e3, "µs")),
     "bytes": ((1 << 30, "GiB"), (1 << 20, "MiB")),
@@ -62,13 +66,16 @@ def throughput_charts(findings: Findings) -> list[Chart]:
         Chart(
             id=f"throughput-{place}",
             title=f"Answers per second: {cell_title(cell)}",
-            note="Point: mean of the blocks. Line: its 95 % interval. More is better.",
+            note="Point: mean of the blocks. Line: its 95 % interval. More is better. Before a "
+            "name its place: 2–4 is the 2nd at best, the 4th at worst. Colour: language.",
             alternative=_in_words(findings, cell.id, THROUGHPUT),
             spec=_ranges(
                 findings,
                 cell.id,
                 THROUGHPUT,
                 beside=[each.id for each in (cells[1:] if place else [cell])],
+                ranked=True,
+                cut=None if place else MOST_AT_FIRST,
             ),
         )
         for place, cell in enumerate(cells)
@@ -76,8 +83,8 @@ def throughput_charts(findings: Findings) -> list[Chart]:
 
 
 def cost_charts(findings: Findings) -> list[Chart]:
-    """Service time, CPU, memory and start-up in the main cell: one chart a metric."""
-    return [
+    """Service time, CPU, memory and start-up in the main cell, and size: one chart each."""
+    measured = [
         Chart(
             id=f"cost-{metric}",
             title=title,
@@ -93,6 +100,29 @@ def cost_charts(findings: Findings) -> list[Chart]:
         )
         if findings.has(findings.main, metric)
     ]
+    return [*measured, *_size_chart(findings)]
+
+
+def _size_chart(findings: Findings) -> list[Chart]:
+    """What an installation takes on the disk, where it is known."""
+    sizes = {each.variant: each.installed_bytes for each in findings.report.competitors}
+    figures = [
+        (variant, Figure(value=size, low=None, high=None, blocks=1))
+        for variant in findings.order()
+        if (size := sizes[variant]) is not None
+    ]
+    if not figures:
+        return []
+    said = [f"{findings.names[name]} {value_of(figure, 'bytes')}" for name, figure in figures]
+    return [
+        Chart(
+            id="cost-installed",
+            title="Installed size",
+            note="What its language's build put on the disk for it. Less is better.",
+            alternative=f"Installed size, in the order of the ranking: {few(said)}",
+            spec=_drawn(findings, figures, figures, "bytes"),
+        )
+    ]
 
 
 def upload_charts(findings: Findings) -> list[Chart]:
@@ -105,7 +135,7 @@ def upload_charts(findings: Findings) -> list[Chart]:
         cost = findings.upload_cost(variant)
         if get is None or form is None or cost is None:
             continue
-        shared = _who(findings, variant) | {"factor": factor(cost)}
+        shared = who(findings, variant) | {"factor": factor(cost)}
         spans.append(shared | {"from": form.value, "to": get.value,
                                "end": max(get.value, form.value)})  # fmt: skip
         points += [
@@ -120,8 +150,8 @@ def upload_charts(findings: Findings) -> list[Chart]:
             id="upload",
             title=f"GET beside an upload: {count(pair[0].connections, 'connection')}",
             note="The number is GET ÷ form: how many times as many answers a test from disk shows.",
-            alternative="GET ÷ form by variant: " + _few(said),
-            spec=draw_dumbbells(spans, points, _languages(findings)),
+            alternative="GET ÷ form by variant: " + few(said),
+            spec=draw_dumbbells(spans, points, languages_of(findings)),
         )
     ]
 
@@ -145,49 +175,8 @@ def load_charts(findings: Findings) -> list[Chart]:
             title=f"Answers per second ({workload}) by connections",
             note="Dashed: the median of all. The vertical scale is logarithmic and the same for "
             "all, so that equal slopes are equal factors.",
-            alternative=f"With {', '.join(labels)} connections: {_few(said)}",
-            spec=draw_multiples(values, _order(findings), labels, _languages(findings)),
-        )
-    ]
-
-
-def capacity_charts(findings: Findings) -> list[Chart]:
-    """p99 of the response time against the offered rate: from light load to overload."""
-    slo = findings.report.slo
-    if slo is None:
-        return []
-    values: Values = []
-    order, said = [], []
-    for found in findings.report.capacities:
-        points = [point for point in found.curve if point.p99_ns is not None]
-        capacity = None if found.rate_per_s is None else found.rate_per_s.value
-        if not points:
-            continue
-        name = findings.names[found.variant]
-        order.append(name)
-        said.append(f"{name} {value_of(found.rate_per_s, '1/s')}")
-        for point in points:
-            rate, p99 = number(point.rate_per_s, "1/s"), number(point.p99_ns, "ns")
-            values.append(
-                _who(findings, found.variant)
-                | {
-                    "rate": point.rate_per_s,
-                    "p99": (point.p99_ns or 0) / NS_PER_MS,
-                    "capacity": capacity,
-                    "text": f"{rate}/s → {p99}",
-                }
-            )
-    if not values:
-        return []
-    bound = f"{slo.percentile:g} % within {slo.bound_ms:g} ms"
-    return [
-        Chart(
-            id="capacity-curves",
-            title="Response time (p99, ms) against the offered rate",
-            note=f"Dashed: {slo.bound_ms:g} ms. Vertical line: the capacity, the highest rate with "
-            f"{bound}. Both scales are logarithmic and the same for all.",
-            alternative=f"Highest rate with {bound}: {_few(said)}",
-            spec=draw_curves(values, order, _languages(findings), slo.bound_ms),
+            alternative=f"With {', '.join(labels)} connections: {few(said)}",
+            spec=draw_multiples(values, _order(findings), labels, languages_of(findings)),
         )
     ]
 
@@ -213,8 +202,9 @@ def tax_charts(findings: Findings) -> list[Chart]:
             Chart(
                 id=f"tax-{place}",
                 title=f"Where the CPU time of an answer goes: {cell_title(findings.cell(cell))}",
-                note="Each part is what a stage costs beyond the one before it.",
-                alternative=f"CPU per answer: {_few(said)}",
+                note="Each part is what a stage costs beyond the one before it. Line across: "
+                "decoding and inference alone, in a loop without a server.",
+                alternative=f"CPU per answer: {few(said)}",
                 spec=draw_stacks(values, order, list(PARTS.values())),
             )
         )
@@ -234,6 +224,8 @@ def _parts(findings: Findings, tax: Tax) -> Values:
     values: Values = []
     before = 0.0
     total = tax.cpu_ns["full"]
+    loop = [tax.ceiling_decode_ns, tax.ceiling_infer_ns]
+    alone = None if None in loop else sum(each or 0.0 for each in loop)
     for place, (stage, part) in enumerate(PARTS.items()):
         added = max(tax.cpu_ns[stage].value - before, 0.0)
         before = max(tax.cpu_ns[stage].value, before)
@@ -247,12 +239,15 @@ def _parts(findings: Findings, tax: Tax) -> Values:
                 "total": total.value / NS_PER_US,
                 "text": number(added, "ns"),
                 "label": value_of(total, "ns") if stage == "full" else None,
+                "alone": alone / NS_PER_US if alone is not None and stage == "full" else None,
+                "alone_text": number(alone, "ns"),
             }
         )
     return values
 
 
-def _who(findings: Findings, variant: str) -> dict[str, Any]:
+def who(findings: Findings, variant: str) -> dict[str, Any]:
+    """What every value of a variant says of it."""
     competitor = next(c for c in findings.report.competitors if c.variant == variant)
     return {
         "name": findings.names[variant],
@@ -261,7 +256,8 @@ def _who(findings: Findings, variant: str) -> dict[str, Any]:
     }
 
 
-def _languages(findings: Findings) -> list[str]:
+def languages_of(findings: Findings) -> list[str]:
+    """The languages of the run, which are told apart by colour."""
     return sorted({each.language for each in findings.report.competitors})
 
 
@@ -269,21 +265,49 @@ def _order(findings: Findings) -> list[str]:
     return [findings.names[variant] for variant in findings.order()]
 
 
-def _ranges(findings: Findings, cell: str, metric: str, beside: Sequence[str]) -> Spec:
+def _ranges(
+    findings: Findings,
+    cell: str,
+    metric: str,
+    beside: Sequence[str],
+    *,
+    ranked: bool = False,
+    cut: int | None = None,
+) -> Spec:
+    """A metric in a cell; the scale is that of all the cells ``beside`` it.
+
+    ``ranked`` puts the rank in that cell before each name.
+    """
+    shown = [found for each in beside for found in _figures(findings, each, metric)]
+    places = {row.competitor.variant: row.place for row in findings.ranking(cell)} if ranked else {}
+    figures = _figures(findings, cell, metric)
+    return _drawn(findings, figures, shown, findings.unit(metric), places, cut)
+
+
+def _drawn(
+    findings: Findings,
+    figures: Figures,
+    shown: Figures,
+    unit: str,
+    places: Mapping[str, str] | None = None,
+    cut: int | None = None,
+) -> Spec:
     """Means as points with their interval as a line, a row for each variant.
 
-    The scale is that of all the cells ``beside`` it. An interval that few blocks leave very wide is
-    cut at the end of the scale.
+    The scale is that of all that is ``shown``. An interval that few blocks leave very wide is cut
+    at the end of the scale.
     """
-    unit = findings.unit(metric)
-    figures = _figures(findings, cell, metric)
-    shown = [figure for each in beside for _, figure in _figures(findings, each, metric)]
-    largest = max(figure.value for figure in shown)
-    top = min(max(_end(figure) for figure in shown), WIDEST * largest)
+    largest = max(figure.value for _, figure in shown)
+    top = min(max(_end(figure) for _, figure in shown), WIDEST * largest)
     size, suffix = _scale(top, unit)
+    labels = {
+        variant: " ".join(filter(None, [(places or {}).get(variant), findings.names[variant]]))
+        for variant in findings.order()
+    }
     values: Values = [
-        _who(findings, variant)
+        who(findings, variant)
         | {
+            "label": labels[variant],
             "value": figure.value / size,
             "low": (figure.value if figure.low is None else figure.low) / size,
             "high": min(_end(figure), top) / size,
@@ -292,7 +316,8 @@ def _ranges(findings: Findings, cell: str, metric: str, beside: Sequence[str]) -
         }
         for variant, figure in figures
     ]
-    return draw_ranges(values, _order(findings), _languages(findings), top / size, suffix)
+    order = list(labels.values())
+    return draw_ranges(values, order, languages_of(findings), top / size, suffix, cut)
 
 
 def _end(figure: Figure) -> float:
@@ -307,7 +332,7 @@ def _by_load(findings: Findings, cells: Sequence[ReportedCell]) -> Values:
         figures = _figures(findings, cell.id, THROUGHPUT)
         middle = median(figure.value for _, figure in figures)
         values += [
-            _who(findings, variant)
+            who(findings, variant)
             | {
                 "load": two_lines(load_label(cell)),
                 "cell": cell_title(cell),
@@ -321,7 +346,7 @@ def _by_load(findings: Findings, cells: Sequence[ReportedCell]) -> Values:
     return values
 
 
-def _figures(findings: Findings, cell: str, metric: str) -> list[tuple[str, Figure]]:
+def _figures(findings: Findings, cell: str, metric: str) -> Figures:
     """The variants that have the metric in the cell, in the order of the ranking."""
     found = ((variant, findings.figure(variant, cell, metric)) for variant in findings.order())
     return [(variant, figure) for variant, figure in found if figure is not None]
@@ -341,10 +366,10 @@ def _in_words(findings: Findings, cell: str, metric: str) -> str:
         f"{findings.names[variant]} {number(figure.value, unit)} ({interval_of(figure, unit)})"
         for variant, figure in _figures(findings, cell, metric)
     ]
-    return f"{findings.report.metrics[metric].title}, in the order of the ranking: {_few(said)}"
+    return f"{findings.report.metrics[metric].title}, in the order of the ranking: {few(said)}"
 
 
-def _few(said: Sequence[str]) -> str:
+def few(said: Sequence[str]) -> str:
     """The first and the last of what could be said; the tables have the rest."""
     if len(said) <= 6:
         return f"{'; '.join(said)}."

@@ -6,20 +6,26 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal
 
-from servemark.records import Cell, Entrant, Open, Record, RunHeader, TrialResult
-from servemark.report.build import main_cell
+from servemark.records import Entrant, Record, RunHeader, TrialResult
 from servemark.report.figures import by_cell, figure_of, ratio_of
-from servemark.report.model import Figure, MetricEntry, Ratio, ReportedCell
+from servemark.report.model import Figure, MetricEntry, Ratio
+from servemark.report.results import main_cell, reported
 from servemark.report.sections import capacities_found
 from servemark.report.wording import cell_title
-from servemark.stats import METRICS, Comparison, block_values, compare_unpaired, interval
+from servemark.stats import (
+    METRICS,
+    THROUGHPUT,
+    Comparison,
+    block_values,
+    compare_unpaired,
+    interval,
+)
 from servemark.stats.comparison import adjust
 from servemark.store import RunFolder
 
 COMPARISON_SCHEMA_VERSION = 1
 Word = Literal["faster", "slower", "better", "worse", "same", "not comparable"]
 
-THROUGHPUT = "throughput_per_s"
 CAPACITY = "capacity_per_s"
 SLO_CELL = "slo"
 SPEEDS = frozenset(
@@ -118,7 +124,7 @@ def compare_runs(a: RunFolder, b: RunFolder) -> RunComparison:
     """B against A, whatever stands against it: see ``obstacles``. Raises ``StoreError``."""
     first, second = _Run(a), _Run(b)
     cells = list(dict.fromkeys((*first.cells, *second.cells)))
-    titles = {cell.id: cell_title(_reported(cell)) for cell in cells}
+    titles = {cell.id: cell_title(reported(cell)) for cell in cells}
     slo = first.header.board.slo or second.header.board.slo
     if slo is not None:
         titles[SLO_CELL] = f"{slo.percentile:g} % within {slo.bound_ms:g} ms"
@@ -180,16 +186,6 @@ class _Run:
 def _capacities(header: RunHeader, trials: Sequence[TrialResult]) -> dict[str, Mapping[int, float]]:
     found = capacities_found(header.board, header.entrants, trials)
     return {each.variant: each.by_block for each in found}
-
-
-def _reported(cell: Cell) -> ReportedCell:
-    return ReportedCell(
-        id=cell.id,
-        workload=cell.workload,
-        connections=cell.load.connections,
-        rate_per_s=cell.load.rate_per_s if isinstance(cell.load, Open) else None,
-        stage=cell.stage,
-    )
 
 
 def _lines(a: _Run, b: _Run, cells: Sequence[str]) -> Iterator[Line]:
@@ -269,31 +265,34 @@ def _judged(line: Line, adjusted: float) -> Line:
     return line.model_copy(update=changes)
 
 
-def _obstacles(a: RunHeader, b: RunHeader) -> Iterator[Obstacle]:
-    def facts(header: RunHeader) -> dict[str, str]:
-        machine, cores, board = header.machine, header.cores, header.board
-        return {
-            "processor": machine.cpu_model,
-            "number of cores": str(machine.cpu_count),
-            "kernel": ".".join(machine.kernel.split(".")[:2]),
-            "clock governor": machine.governor or "unknown",
-            "cores of the server": _numbers(cores.server),
-            "cores of the engine": _numbers(cores.engine),
-            "engine": board.engine,
-            "cells": ", ".join(sorted(cell.id for cell in board.all_cells())),
-            "length of a slice": f"{board.slice_s:g} s",
-            "warm-up": f"{board.warm_up_s:g} s",
-            "objective": "none"
-            if board.slo is None
-            else f"{board.slo.percentile:g} % of {board.slo.workload} in {board.slo.bound_ms:g} ms",
-            "model": header.model_digest[:12],
-            "number of images": str(header.golden_images),
-        }
+def conditions(header: RunHeader) -> dict[str, str]:
+    """What two runs must have in common for a comparison, by what it is called."""
+    machine, cores, board = header.machine, header.cores, header.board
+    return {
+        "processor": machine.cpu_model,
+        "number of cores": str(machine.cpu_count),
+        "kernel": ".".join(machine.kernel.split(".")[:2]),
+        "clock governor": machine.governor or "unknown",
+        "cores of the server": _numbers(cores.server),
+        "cores of the engine": _numbers(cores.engine),
+        "engine": board.engine,
+        "cells": ", ".join(sorted(cell.id for cell in board.all_cells())),
+        "length of a slice": f"{board.slice_s:g} s",
+        "warm-up": f"{board.warm_up_s:g} s",
+        "objective": "none"
+        if board.slo is None
+        else f"{board.slo.percentile:g} % of {board.slo.workload} in {board.slo.bound_ms:g} ms",
+        "requests" if header.target else "model": header.model_digest[:12],
+        "number of requests" if header.target else "number of images": str(header.golden_images),
+    }
 
-    old, new = facts(a), facts(b)
-    for what in old:
-        if old[what] != new[what]:
-            yield Obstacle(what=what, a=old[what], b=new[what])
+
+def _obstacles(a: RunHeader, b: RunHeader) -> Iterator[Obstacle]:
+    old, new = conditions(a), conditions(b)
+    for what in dict.fromkeys((*old, *new)):
+        before, after = old.get(what, "none"), new.get(what, "none")
+        if before != after:
+            yield Obstacle(what=what, a=before, b=after)
 
 
 def _numbers(cores: Sequence[int]) -> str:
@@ -321,7 +320,12 @@ def _what_changed(old: Entrant, new: Entrant) -> str:
 def _shift(a: RunHeader, b: RunHeader, lines: Sequence[Line]) -> Shift | None:
     """What happened to all variants that did not change; ``None`` where it may be nothing."""
     before = {each.variant.id: each.digest for each in a.entrants}
-    unchanged = {e.variant.id for e in b.entrants if before.get(e.variant.id) == e.digest}
+    # Of a service of the user's own nobody knows whether its source has changed.
+    unchanged = {
+        each.variant.id
+        for each in b.entrants
+        if before.get(each.variant.id) == each.digest and not each.variant.is_service
+    }
     logs: dict[str, list[float]] = {}
     for line in lines:
         speed = line.ratio if line.metric == THROUGHPUT and line.variant in unchanged else None

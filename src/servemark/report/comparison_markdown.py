@@ -18,7 +18,7 @@ from servemark.report.comparison_wording import (
     warnings,
 )
 from servemark.report.gates import GateResult
-from servemark.report.markdown import code, escape
+from servemark.report.markdown_parts import code, escape
 from servemark.report.wording import NOTHING, ratio_text, value_of
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from servemark.records import parse_variant
-from servemark.report.comparison import CAPACITY, THROUGHPUT, Line, Obstacle, RunComparison
+from servemark.report.comparison import CAPACITY, Line, Obstacle, RunComparison
 from servemark.report.gates import GateResult
 from servemark.report.wording import count, plain, ratio_text
+from servemark.stats import THROUGHPUT
 
 SHOWN = {
     THROUGHPUT: "answers/s",
@@ -137,7 +138,7 @@ def short_ids(variants: Sequence[str]) -> dict[str, str]:
     choices: dict[str, list[str]] = {}
     for name in ids:
         parsed = parse_variant(name)
-        if parsed is None or "#" in name or "," in name:
+        if parsed is None or parsed.is_service or "#" in name or "," in name:
             choices[name] = [name]
             continue
         hosted = f"{parsed.contestant}@{parsed.server}"

@@ -1,8 +1,10 @@
 """How the charts are drawn: rows of values in, Vega-Lite specifications out, made with Altair.
 
-Colours, fonts and widths are the page's business: a mark says its role by a ``style`` or by the
-language it is of, and the page gives Vega a configuration for light or dark. ``usermeta`` tells the
-page what to fit to its width: the number of rows, or the least width of a small panel.
+Colours and fonts are those of ``theme``, widths the page's business: a mark says its role by a
+``style`` or by the language it is of. ``usermeta`` tells what to fit to a width (``rows``: each
+needs its height; ``leastWidth`` of a small panel, its ``spacing``, and the ``edge`` around all),
+and how many variants go in (``most``, ``cut``). A row of values that is of one variant names it as
+``variant``, so that the page can leave it out.
 """
 
 from __future__ import annotations
@@ -21,21 +23,30 @@ CHARACTER = 6.8
 """Width of a character at the size of figures, in pixels, about."""
 PANEL_FONT_SIZE, PANEL_SPACING = 11, 14
 PANEL_LEAST_WIDTH = 120
+PANEL_EDGE, PANEL_AXIS = 12, 66
+"""What Vega leaves free around panels; the same with figures to the left of them."""
 PANEL_CHARACTER = 6.5
 """Of a panel's heading, about, so that no name is cut off."""
 MOST_LABELLED_LOADS = 4
+MOST_PANELS = 24
+"""More of them are no longer a picture."""
 
 Spec = dict[str, Any]
 Values = list[dict[str, Any]]
 
 
 def draw_ranges(
-    values: Values, order: Sequence[str], languages: Sequence[str], top: float, title: str
+    values: Values,
+    order: Sequence[str],
+    languages: Sequence[str],
+    top: float,
+    title: str,
+    cut: int | None = None,
 ) -> Spec:
     """Means as points with their interval as a line, a row for each variant.
 
-    A value holds ``name``, ``language``, ``variant``, ``value``, ``low``, ``high``, and ``text``
-    and ``interval`` for people.
+    A value holds ``label`` (in ``order``), ``language``, ``variant``, ``value``, ``low``, ``high``,
+    and ``text`` and ``interval`` for people. ``cut`` is how many rows a page shows at first.
     """
     x = alt.X(
         "value:Q",
@@ -48,8 +59,10 @@ def draw_ranges(
         alt.Tooltip("text:N", title="mean"),
         alt.Tooltip("interval:N", title="95 % interval"),
     ]
-    base = alt.Chart(alt.InlineData(values=values)).encode(y=_rows(order), tooltip=tooltip)
-    colour = _language(languages)
+    base = alt.Chart(alt.InlineData(values=values)).encode(
+        y=rows_of(order, "label"), tooltip=tooltip
+    )
+    colour = by_language(languages)
     layered = alt.layer(
         base.mark_rule(strokeWidth=5, opacity=0.4, strokeCap="round").encode(
             x="low:Q", x2="high:Q", color=colour
@@ -57,7 +70,7 @@ def draw_ranges(
         base.mark_point(filled=True, size=70, opacity=1).encode(x=x, color=colour),
         base.mark_text(align="left", dx=9, style="figure").encode(x="high:Q", text="text:N"),
     )
-    return _finished(layered, [value["text"] for value in values])
+    return finished(layered, [value["text"] for value in values], cut)
 
 
 def draw_dumbbells(spans: Values, points: Values, languages: Sequence[str]) -> Spec:
@@ -83,16 +96,16 @@ def draw_dumbbells(spans: Values, points: Values, languages: Sequence[str]) -> S
         alt.Tooltip("way:N", title="image"),
         alt.Tooltip("text:N", title="answers per second"),
     ]
-    rows = _rows([span["name"] for span in spans])
+    rows = rows_of([span["name"] for span in spans])
     of_span = alt.Chart(alt.InlineData(values=spans)).encode(y=rows)
     of_point = alt.Chart(alt.InlineData(values=points)).encode(y=rows)
-    return _finished(
+    return finished(
         alt.layer(
             of_span.mark_rule(strokeWidth=2, opacity=0.6).encode(
-                x="from:Q", x2="to:Q", color=_language(languages)
+                x="from:Q", x2="to:Q", color=by_language(languages)
             ),
             of_point.mark_point(filled=True, size=85, opacity=1).encode(
-                x=x, shape=shape, color=_language(languages), tooltip=tooltip
+                x=x, shape=shape, color=by_language(languages), tooltip=tooltip
             ),
             of_span.mark_text(align="left", dx=10, style="figure").encode(
                 x="end:Q", text="factor:N"
@@ -136,7 +149,7 @@ def draw_multiples(
         alt.Tooltip("text:N", title="answers per second"),
         alt.Tooltip("interval:N", title="95 % interval"),
     ]
-    base = alt.Chart().encode(x=x, color=_language(languages), tooltip=tooltip)
+    base = alt.Chart().encode(x=x, color=by_language(languages), tooltip=tooltip)
     layers = [
         alt.Chart().mark_line(strokeDash=[3, 3], style="reference").encode(x=x, y=middle),
         base.mark_line(strokeWidth=2).encode(y=y),
@@ -149,7 +162,7 @@ def draw_multiples(
             .encode(x=x, y=y, text="text:N")
             for style in ("halo", "figure")
         ]
-    return _panels(layers, values, order)
+    return panels(layers, values, order)
 
 
 def draw_curves(
@@ -157,38 +170,47 @@ def draw_curves(
 ) -> Spec:
     """Response time against rate on logarithmic scales, a small panel for each variant.
 
-    A value holds ``name``, ``language``, ``variant``, ``rate``, ``p99`` in ms, ``capacity`` (the
-    rate up to which the bound is met, or nothing) and ``text`` for people. The dashed line is the
-    bound, the vertical one the capacity.
+    A value holds ``name``, ``language``, ``variant`` and ``rate``; that of a slice also ``p99`` in
+    ms, ``capacity`` (the rate up to which the bound is met, or nothing) and ``text`` for people,
+    and that of a step of the line ``middle`` in ms. The dashed line is the bound, the vertical one
+    the capacity.
     """
     x = alt.X(
         "rate:Q",
         title=None,
-        scale=alt.Scale(type="log", nice=False),
+        scale=alt.Scale(type="log", nice=False, padding=6),
         axis=alt.Axis(tickCount=3, format="~s", grid=False, labelFontSize=PANEL_FONT_SIZE),
     )
-    y = alt.Y(
-        "p99:Q",
-        title=None,
-        scale=alt.Scale(type="log", nice=False),
-        axis=alt.Axis(tickCount=3, format="~r", labelFontSize=PANEL_FONT_SIZE),
+    y, middle = (
+        alt.Y(
+            f"{field}:Q",
+            title=None,
+            scale=alt.Scale(type="log", nice=False),
+            axis=alt.Axis(tickCount=3, format="~r", labelFontSize=PANEL_FONT_SIZE),
+        )
+        for field in ("p99", "middle")
     )
     tooltip = [alt.Tooltip("variant:N"), alt.Tooltip("text:N", title="offered → p99")]
-    base = alt.Chart().encode(x=x, color=_language(languages), tooltip=tooltip)
+    base = alt.Chart().encode(x=x, color=by_language(languages))
     layers = [
-        alt.Chart().mark_rule(strokeDash=[3, 3], style="reference").encode(y=alt.datum(bound_ms)),
+        alt.Chart()
+        .mark_rule(aria=False, strokeDash=[3, 3], style="reference")
+        .encode(y=alt.datum(bound_ms)),
         alt.Chart().mark_rule(strokeWidth=1, style="reference").encode(x="capacity:Q"),
-        base.mark_line(strokeWidth=2).encode(y=y),
-        base.mark_point(filled=True, size=25, opacity=1).encode(y=y),
+        base.transform_filter("isValid(datum.middle)").mark_line(strokeWidth=2).encode(y=middle),
+        base.transform_filter("isValid(datum.p99)")
+        .mark_point(filled=True, size=22, opacity=0.6)
+        .encode(y=y, tooltip=tooltip),
     ]
-    return _panels(layers, values, order)
+    return panels(layers, values, order, PANEL_AXIS)
 
 
 def draw_stacks(values: Values, order: Sequence[str], parts: Sequence[str]) -> Spec:
     """Parts of a whole as stacked bars, a row for each variant.
 
     A value holds ``name``, ``variant``, ``part`` (one of ``parts``), ``place`` (its number),
-    ``value`` in µs, ``total`` and ``text`` for people; the last part of a row also ``label``.
+    ``value`` in µs, ``total`` and ``text`` for people; the last part of a row also ``label``, and
+    ``alone`` where the work without a server is known: it is marked by a line across the bar.
     """
     x = alt.X(
         "sum(value):Q",
@@ -198,7 +220,7 @@ def draw_stacks(values: Values, order: Sequence[str], parts: Sequence[str]) -> S
     )
     colour = alt.Color(
         "part:N",
-        scale=alt.Scale(domain=list(parts), scheme="viridis"),
+        scale=alt.Scale(domain=list(parts), range="ordinal"),
         legend=alt.Legend(title=None, orient="top", direction="horizontal"),
     )
     tooltip = [
@@ -206,20 +228,26 @@ def draw_stacks(values: Values, order: Sequence[str], parts: Sequence[str]) -> S
         alt.Tooltip("part:N", title="part"),
         alt.Tooltip("text:N", title="CPU per answer"),
     ]
-    base = alt.Chart(alt.InlineData(values=values)).encode(y=_rows(order))
+    base = alt.Chart(alt.InlineData(values=values)).encode(y=rows_of(order))
     layered = alt.layer(
-        base.mark_bar(stroke="white", strokeWidth=1).encode(
+        base.mark_bar(style="part").encode(
             x=x, color=colour, order=alt.Order("place:Q"), tooltip=tooltip
         ),
+        base.transform_filter("isValid(datum.alone)")
+        .mark_tick(style="mark", thickness=3, size=ROW_HEIGHT - 2)
+        .encode(x="alone:Q", tooltip=alt.Tooltip("alone_text:N", title="in process, no server")),
         base.transform_filter("datum.label != null")
         .mark_text(align="left", dx=6, style="figure")
         .encode(x="total:Q", text="label:N"),
     )
-    return _finished(layered, [value["label"] for value in values if value["label"] is not None])
+    return finished(layered, [value["label"] for value in values if value["label"] is not None])
 
 
-def _panels(layers: Sequence[alt.Chart], values: Values, order: Sequence[str]) -> Spec:
-    """The layers once for each variant; as many in a row as the page has room for."""
+def panels(
+    layers: Sequence[alt.Chart], values: Values, order: Sequence[str], edge: int = PANEL_EDGE
+) -> Spec:
+    """The layers once for each variant; as many in a row as there is room for beside the ``edge``,
+    in pixels, that all of them need."""
     facet = alt.Facet(
         "name:N",
         sort=list(order),
@@ -242,7 +270,9 @@ def _panels(layers: Sequence[alt.Chart], values: Values, order: Sequence[str]) -
     )
     spec = chart.to_dict()
     spec.pop("config", None)
-    return dict(spec) | {"usermeta": {"leastWidth": least, "spacing": PANEL_SPACING}}
+    room = {"leastWidth": least, "spacing": PANEL_SPACING, "edge": edge}
+    meta = room | {"most": MOST_PANELS}
+    return dict(spec) | {"usermeta": meta}
 
 
 def two_lines(label: str) -> str:
@@ -250,16 +280,20 @@ def two_lines(label: str) -> str:
     return label.replace(" (", "\n").rstrip(")")
 
 
-def _rows(names: Sequence[str]) -> alt.Y:
+def rows_of(names: Sequence[str], field: str = "name") -> alt.Y:
+    """A row for each of the names, in their order."""
     axis = alt.Axis(labelLimit=LABEL_LIMIT, grid=True, domain=False, ticks=False)
-    return alt.Y("name:N", sort=list(names), title=None, axis=axis)
+    return alt.Y(f"{field}:N", sort=list(names), title=None, axis=axis)
 
 
-def _language(languages: Sequence[str]) -> alt.Color:
+def by_language(languages: Sequence[str]) -> alt.Color:
+    """The colour of a mark by the language that it is of."""
     return alt.Color("language:N", scale=alt.Scale(domain=list(languages)), legend=None)
 
 
-def _finished(chart: alt.LayerChart | alt.FacetChart, labels: Sequence[str]) -> Spec:
+def finished(
+    chart: alt.LayerChart | alt.FacetChart, labels: Sequence[str], cut: int | None = None
+) -> Spec:
     """The specification, as wide as its place on the page; a row for each of the labels.
 
     To the right of the plot there is room for the longest of them.
@@ -272,4 +306,4 @@ def _finished(chart: alt.LayerChart | alt.FacetChart, labels: Sequence[str]) -> 
         autosize=alt.AutoSizeParams(type="fit-x", contains="padding"),
     ).to_dict()
     spec.pop("config", None)
-    return dict(spec) | {"usermeta": {"rows": len(labels)}}
+    return dict(spec) | {"usermeta": {"rows": len(labels)} | ({"cut": cut} if cut else {})}

@@ -9,8 +9,11 @@ from servemark.records import TrialResult
 from servemark.report.model import Figure, Ratio
 from servemark.stats import Comparison, Interval, compare_paired, interval
 
+ByCell = Mapping[tuple[str, str], Sequence[TrialResult]]
+"""Trials by ids of variant and cell."""
 
-def by_cell(trials: Sequence[TrialResult]) -> dict[tuple[str, str], list[TrialResult]]:
+
+def by_cell(trials: Sequence[TrialResult]) -> ByCell:
     """The trials of the board's own cells, by ids of variant and cell."""
     grouped: dict[tuple[str, str], list[TrialResult]] = {}
     for result in trials:
@@ -32,9 +35,13 @@ def figure_of(found: Interval | None) -> Figure | None:
     )
 
 
-def figure_over(blocks: Mapping[int, float]) -> Figure | None:
-    """The figure of values by block."""
-    return figure_of(interval(list(blocks.values())))
+def figure_over(blocks: Mapping[int, float], least: float = 0.0) -> Figure | None:
+    """The figure of values by block; ``least`` is the least that it can be.
+
+    >>> figure_over({0: 193.0, 1: 125.0}).low
+    0.0
+    """
+    return figure_of(interval(list(blocks.values()), least=least))
 
 
 def ratio_of(found: Comparison) -> Ratio:

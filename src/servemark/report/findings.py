@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from servemark.records import Gate
 from servemark.report.figures import ratio_between
@@ -26,21 +26,27 @@ from servemark.report.wording import (
     load_id,
     number,
     percent,
+    place,
     plain,
     short_names,
     workload_name,
     workload_phrase,
 )
+from servemark.stats import CPU, THROUGHPUT
 
 QUESTION = "Which web server should serve my model, and what does it cost?"
-THROUGHPUT = "throughput_per_s"
-CPU = "server_cpu_ns"
 FEWEST_BLOCKS = 3
 STAGES = ("null", "receive", "decode", "full")
 """Of an answer, each with all of those before."""
 HOW_TO_READ = (
     "Each figure is the mean over blocks with its 95 % interval; a block starts every server "
-    "afresh, in random order. What shares a rank cannot be told apart."
+    "afresh, in random order. A place such as 2–4 is as close as it is known: the 2nd at best, the "
+    "4th at worst."
+)
+HOW_TO_READ_WHAT_RAN = (
+    "Each figure is the mean over blocks with its 95 % interval; a block visits every service "
+    "once, in random order. A place such as 2–4 is as close as it is known: the 2nd at best, the "
+    "4th at worst."
 )
 
 
@@ -59,18 +65,16 @@ class Row:
     """Throughput by id of the other cells under the main cell's load."""
     upload_cost: float | None
     """GET ÷ multipart under one load: by how much reading from disk flatters it."""
-    shares_with: tuple[str, ...] = ()
-    """The other variants of the same rank."""
 
     @property
     def place_key(self) -> tuple[str, int]:
-        """What those of one place have in common: variants are ranked among those of one model."""
+        """What those have in common that as many are surely ahead of, among those of one model."""
         return (self.competitor.model, self.rank)
 
     @property
     def place(self) -> str:
-        """The rank as it is shown: with an equals sign where it is shared."""
-        return f"{self.rank}=" if self.shares_with else str(self.rank)
+        """The places that it may have, as they are shown."""
+        return place(self.rank, self.result.last_rank or self.rank)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +102,19 @@ class Trouble:
         return "; ".join(self.where[:2]) + more
 
 
+def beside(main: ReportedCell, cells: Sequence[ReportedCell]) -> list[ReportedCell]:
+    """That cell, then those that differ from it by their workload alone."""
+    same = [
+        cell
+        for cell in cells
+        if load_id(cell) == load_id(main)
+        and cell.stage == main.stage
+        and cell.workload != "null"
+        and cell.id != main.id
+    ]
+    return [main, *same]
+
+
 class Findings:
     """A report with its figures at hand."""
 
@@ -110,6 +127,11 @@ class Findings:
             (result.variant, result.cell): result.throughput_by_block for result in report.results
         }
         self._figures = {(result.variant, result.cell): result.figures for result in report.results}
+
+    @property
+    def how_to_read(self) -> str:
+        """What the figures of every table are."""
+        return HOW_TO_READ if self.report.restarts else HOW_TO_READ_WHAT_RAN
 
     @property
     def main(self) -> ReportedCell:
@@ -128,16 +150,7 @@ class Findings:
 
     def beside_main(self) -> list[ReportedCell]:
         """The cells of a workload with the main cell's load and stage, the main cell first."""
-        main = self.main
-        same = [
-            cell
-            for cell in self.report.cells
-            if load_id(cell) == load_id(main)
-            and cell.stage == main.stage
-            and cell.workload != "null"
-            and cell.id != main.id
-        ]
-        return [main, *same]
+        return beside(self.main, self.report.cells)
 
     def loads(self) -> list[ReportedCell]:
         """One workload under each of its loads, fewest connections first; none if it has one only.
@@ -184,19 +197,20 @@ class Findings:
     def predictions_per_usd(self, variant: str) -> float | None:
         """Right answers for a dollar in the main cell, at the board's price of the cores used."""
         figure, price = self.figure(variant, self.main.id), self.report.core_hour_usd
-        if figure is None or price is None:
+        if figure is None or price is None or not self.report.cores.server:
             return None
-        return figure.value * 3600 / (price * max(len(self.report.cores.server), 1))
+        return figure.value * 3600 / (price * len(self.report.cores.server))
 
-    def ranking(self) -> list[Row]:
-        """The variants that are ranked in the main cell, the best first; of several models, those
-        of the first model first."""
-        others = self.beside_main()[1:]
+    def ranking(self, cell: str | None = None) -> list[Row]:
+        """The variants that are ranked in a cell (by default the main one), the best first; of
+        several models, those of the first model first."""
+        judging = self.main if cell is None else self._cells[cell]
+        others = [each for each in self.beside_main() if each is not judging]
         rows = []
         for result in self.report.results:
             throughput = result.figures.get(THROUGHPUT)
-            judged = result.figures.get(self.main.ranked_by)
-            if result.cell != self.main.id or result.rank is None:
+            judged = result.figures.get(judging.ranked_by)
+            if result.cell != judging.id or result.rank is None:
                 continue
             if throughput is None or judged is None:
                 continue
@@ -213,20 +227,10 @@ class Findings:
                     upload_cost=self.upload_cost(result.variant),
                 )
             )
-        by_rank: dict[tuple[str, int], list[str]] = {}
-        for row in rows:
-            by_rank.setdefault(row.place_key, []).append(row.competitor.variant)
-        shared = [
-            replace(
-                row,
-                shares_with=tuple(v for v in by_rank[row.place_key] if v != row.competitor.variant),
-            )
-            for row in rows
-        ]
-        sign = 1 if self.is_by_cost() else -1
+        sign = 1 if judging.ranked_by == CPU else -1
         models = list(dict.fromkeys(each.model for each in self.report.competitors))
         return sorted(
-            shared,
+            rows,
             key=lambda row: (
                 models.index(row.competitor.model),
                 row.rank,
@@ -283,6 +287,7 @@ class Findings:
 
     def _warnings(self) -> Iterator[str]:
         report = self.report
+        yield from (plain(note) for note in report.notes)
         if report.cores.warning:
             yield plain(report.cores.warning)
         if not report.finished:
@@ -414,20 +419,38 @@ class Findings:
             return self._cost_headline(rows)
         first, last = rows[0], rows[-1]
         cores = count(len(self.report.cores.server), "core")
+        where = f"on {cores} with" if self.report.cores.server else "with"
         rate = number(first.throughput.value, "1/s")
         said = (
-            f"For {workload_phrase(self.main.workload)}, on {cores} with "
+            f"For {workload_phrase(self.main.workload)}, {where} "
             f"{self._main_load()}, {first.name} answers {rate} a second"
         )
         if len(rows) == 1:
-            return f"{said}; nothing else was measured to compare it with."
+            return f"{said}{self._alone()}."
         slowest = factor(_ratio(first.throughput.value, last.throughput.value))
         said += f": {slowest} what {last.name} does"
         if len(rows) > 2:
             said += f", the slowest of {len(rows)}"
             middle = statistics.median(row.throughput.value for row in rows)
             said += f", and {factor(_ratio(first.throughput.value, middle))} the median"
-        return f"{said}."
+        return f"{said}{self._memory_beside(first, last)}."
+
+    def _memory_beside(self, first: Row, last: Row) -> str:
+        """How much memory the first takes beside the last, where both are known."""
+        mine, other = (row.result.figures.get("peak_pss_bytes") for row in (first, last))
+        share = None if mine is None or other is None else _ratio(mine.value, other.value)
+        if mine is None or share is None:
+            return ""
+        much = f"{factor(share)} the" if share >= 1.1 else f"{100 * share:.0f} % of the"
+        if 0.9 < share < 1.1:
+            much = "about the"
+        return f"; it takes {number(mine.value, 'bytes')}, {much} memory of {last.name}"
+
+    def _alone(self) -> str:
+        """What is to be said where one variant is all there is; a service of one's own may be."""
+        if self.main.workload == "target":
+            return ""
+        return "; nothing else was measured to compare it with"
 
     def _of_first_model(self) -> list[Row]:
         """The ranking, as far as it is of the model that comes first in it."""
@@ -441,7 +464,7 @@ class Findings:
             f"{first.name} spends {number(first.judged.value, 'ns')} of CPU time on an answer"
         )
         if len(rows) == 1:
-            return f"{said}; nothing else was measured to compare it with."
+            return f"{said}{self._alone()}."
         times = factor(_ratio(last.judged.value, first.judged.value))
         return f"{said}; {last.name}, the dearest of {len(rows)}, {times} that."
 

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Sequence
 
 from servemark.errors import UsageError
 from servemark.records import Record
-from servemark.report.comparison import CAPACITY, THROUGHPUT, Line, RunComparison
+from servemark.report.comparison import CAPACITY, Line, RunComparison
+from servemark.stats import THROUGHPUT
 
 GATES = {
     "slower": THROUGHPUT,

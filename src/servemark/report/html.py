@@ -3,75 +3,38 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import hashlib
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-import vl_convert
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment
 
-from servemark.report import charts
-from servemark.report.findings import HOW_TO_READ, QUESTION, STAGES, Findings, Row
-from servemark.report.model import Competitor, EngineLatencies, Figure, Report, Tax
-from servemark.report.served_chart import models_chart
-from servemark.report.served_wording import HEADS, models_lines, models_sentence
-from servemark.report.wording import (
-    cell_title,
-    count,
-    factor,
-    interval_of,
-    listing,
-    load_label,
-    number,
-    plain,
-    ratio_text,
-    samples_of,
-    value_of,
-    workload_name,
-)
+from servemark.report import html_tables as tables
+from servemark.report.battery import MARKS, headline, reading, remarks
+from servemark.report.battery_tables import cases_tables, matrix_table
+from servemark.report.choice_wording import choice_sentence
+from servemark.report.findings import QUESTION, Findings
+from servemark.report.gallery import gallery
+from servemark.report.json import render_json
+from servemark.report.model import Report
+from servemark.report.served_wording import models_sentence
+from servemark.report.tables import as_csv, tables_of
+from servemark.report.theme import schemes_for_page, style_sheet
+from servemark.report.web import charting_library, templates
+from servemark.report.wording import cell_title, count, number, plain
 
 _FOLDER = Path(__file__).parent
-
-
-@dataclass(frozen=True, slots=True)
-class Datum:
-    """What a table shows in one place: ``value`` is exact and sorts, ``text`` is for people."""
-
-    text: str
-    value: float | str | None = None
-    detail: str | None = None
-    href: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """A column of a table. ``first`` is the direction of the first click."""
-
-    head: str
-    numeric: bool = True
-    first: str = "descending"
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """A table that can be sorted by each of its columns; the first column with names heads rows."""
-
-    id: str
-    caption: str
-    columns: Sequence[Column]
-    rows: Sequence[Sequence[Datum]]
-    sorted_by: int | None = None
+_SCRIPTS = ("sortable.js", "page_charts.js", "page.js")
 
 
 def render_html(report: Report) -> str:
     """The report as a page without anything outside of it."""
     findings = Findings(report)
-    throughput = charts.throughput_charts(findings)
-    script = _inline((_FOLDER / "page.js").read_text(encoding="utf-8"))
-    style = (_FOLDER / "page.css").read_text(encoding="utf-8")
+    script = _inline("\n".join((_FOLDER / name).read_text(encoding="utf-8") for name in _SCRIPTS))
+    style = style_sheet() + (_FOLDER / "page.css").read_text(encoding="utf-8")
     return (
         _templates()
         .get_template("page.html")
@@ -79,26 +42,27 @@ def render_html(report: Report) -> str:
             report=report,
             findings=findings,
             question=QUESTION,
-            how_to_read=HOW_TO_READ,
-            hero=throughput[:1],
-            workloads=throughput[1:],
-            upload=charts.upload_charts(findings),
-            loads=charts.load_charts(findings),
-            costs=charts.cost_charts(findings),
-            ranking=ranking_table(findings),
-            cells=cells_table(findings),
-            times=times_table(findings),
-            latencies=latency_tables(findings),
-            competitors=competitors_table(findings),
-            capacity=charts.capacity_charts(findings),
-            capacities=capacity_table(findings),
-            tax=charts.tax_charts(findings),
-            models=models_chart(findings),
-            served=models_table(findings),
+            how_to_read=findings.how_to_read,
+            charts=gallery(findings),
+            worth=choice_sentence(findings),
+            rankings=tables.ranking_tables(findings),
+            decisions=tables.decisions_table(findings),
+            cells=tables.cells_table(findings),
+            times=tables.times_table(findings),
+            latencies=tables.latency_tables(findings),
+            competitors=tables.competitors_table(findings),
+            capacities=tables.capacity_table(findings),
+            served=tables.models_table(findings),
             reversals=models_sentence(findings),
-            taxes=tax_tables(findings),
-            noise=noise_table(findings),
-            caching=caching_table(findings),
+            taxes=tables.tax_tables(findings),
+            nodes=tables.nodes_table(findings),
+            noise=tables.noise_table(findings),
+            caching=tables.caching_table(findings),
+            variants=_variants(findings),
+            facets=_facets(findings),
+            looks=schemes_for_page(),
+            downloads=_downloads(report),
+            battery=_battery(findings),
             bundle=_bundle(),
             script=script,
             style=style,
@@ -110,311 +74,62 @@ def render_html(report: Report) -> str:
     )
 
 
-def ranking_table(findings: Findings) -> Table:
-    """The variants by the main cell, with what each costs."""
-    rows = findings.ranking()
-    others = [cell for cell in findings.beside_main()[1:] if findings.has(cell)]
-    failures = any((row.result.figures.get("error_share") or _ZERO).value for row in rows)
-    pair = findings.upload_pair()
-    metrics = ["server_cpu_ns", "peak_pss_bytes", "first_answer_ns"]
-    metrics += ["error_share"] if failures else []
-    columns = [
-        Column("#", first="ascending"),
-        Column("variant", numeric=False, first="ascending"),
-        Column(f"{workload_name(findings.main.workload)} /s"),
-        *(Column(f"{workload_name(cell.workload)} /s") for cell in others),
-        *([Column("GET ÷ form")] if pair else []),
-        Column("CPU per answer", first="ascending"),
-        Column("peak memory", first="ascending"),
-        Column("start to first answer", first="ascending"),
-        *([Column("failed requests", first="ascending")] if failures else []),
-        *([Column("predictions per $")] if findings.report.core_hour_usd else []),
-    ]
-    found = []
-    for row in rows:
-        few = samples_of(row.result, findings.report.blocks)
-        found.append(
-            [
-                Datum(row.place, row.rank, detail=_ties(findings, row)),
-                _named(findings, row.competitor, few),
-                _datum(row.throughput, "1/s", about=row.result.precise is False),
-                *(_datum(row.others.get(cell.id), "1/s") for cell in others),
-                *([Datum(factor(row.upload_cost), row.upload_cost)] if pair else []),
-                *(_datum(row.result.figures.get(m), findings.unit(m)) for m in metrics),
-                *([_per_usd(findings, row)] if findings.report.core_hour_usd else []),
-            ]
-        )
-    caption = f"Ranking by {findings.ranked_by()}"
-    return Table("ranking-table", caption, columns, found, sorted_by=0)
+FACETS = ("language", "server", "runtime", "model", "division")
+"""What variants can be filtered by."""
 
 
-def cells_table(findings: Findings) -> Table:
-    """Throughput of every variant in every cell."""
-    cells = [cell for cell in findings.report.cells if findings.has(cell)]
-    columns = [Column("variant", numeric=False, first="ascending")]
-    columns += [
-        Column(
-            f"{workload_name(cell.workload)}, {load_label(cell)}"
-            + ("" if cell.stage == "full" else f", {cell.stage}")
-        )
-        for cell in cells
-    ]
+def _variants(findings: Findings) -> list[dict[str, str]]:
+    """What the page's filters look at, in the order of the ranking."""
     competitors = {each.variant: each for each in findings.report.competitors}
-    rows = [
-        [
-            _named(findings, competitors[variant], None),
-            *(_datum(findings.figure(variant, cell.id), "1/s") for cell in cells),
-        ]
-        for variant in findings.order()
+    ranked = findings.order()
+    order = [*ranked, *(name for name in competitors if name not in ranked)]
+    return [
+        {"variant": name, "name": findings.names[name], "title": plain(competitors[name].title)}
+        | {facet: str(getattr(competitors[name], facet)) for facet in FACETS}
+        for name in order
     ]
-    return Table("cells-table", "Answers per second, by workload and connections", columns, rows)
 
 
-def times_table(findings: Findings) -> Table | None:
-    """Service time, response time and lag in the main cell, where the engine keeps samples."""
-    metrics = [
-        name
-        for name in _TIMES
-        if name in findings.report.metrics and findings.has(findings.main, name)
-    ]
-    if not metrics:
-        return None
-    columns = [Column("variant", numeric=False, first="ascending")]
-    columns += [Column(findings.report.metrics[name].title, first="ascending") for name in metrics]
-    competitors = {each.variant: each for each in findings.report.competitors}
-    rows = [
-        [
-            _named(findings, competitors[variant], None),
-            *(_datum(findings.figure(variant, findings.main.id, m), "ns") for m in metrics),
-        ]
-        for variant in findings.order()
-    ]
-    return Table("times-table", f"Times ({cell_title(findings.main)})", columns, rows)
+def _facets(findings: Findings) -> dict[str, list[str]]:
+    """The values of each facet that has several."""
+    values = {
+        facet: sorted({str(getattr(each, facet)) for each in findings.report.competitors})
+        for facet in FACETS
+    }
+    return {facet: found for facet, found in values.items() if len(found) > 1}
 
 
-_TIMES = (
-    "mean_service_ns",
-    "p50_service_ns",
-    "p99_service_ns",
-    "p50_response_ns",
-    "p99_response_ns",
-    "p99_lag_ns",
-)
+@dataclass(frozen=True, slots=True)
+class Download:
+    """A file that the page gives away, compressed and as text."""
+
+    name: str
+    size: int
+    content: str
 
 
-def latency_tables(findings: Findings) -> list[tuple[str, Table]]:
-    """What engines state as percentiles in the main cell, one table for each source."""
-    sources: dict[str, dict[str, EngineLatencies]] = {}
-    for result in findings.report.results:
-        if result.cell == findings.main.id and result.latency is not None:
-            sources.setdefault(result.latency.source, {})[result.variant] = result.latency
-    competitors = {each.variant: each for each in findings.report.competitors}
-    tables = []
-    for index, (source, stated) in enumerate(sources.items()):
-        heads = list(
-            dict.fromkeys(name for each in stated.values() for name in each.percentiles_ns)
-        )
-        columns = [Column("variant", numeric=False, first="ascending")]
-        columns += [Column(head, first="ascending") for head in heads]
-        rows = []
-        for variant in (name for name in findings.order() if name in stated):
-            found = [stated[variant].percentiles_ns.get(head) for head in heads]
-            values = [Datum(number(value, "ns"), value) for value in found]
-            rows.append([_named(findings, competitors[variant], None), *values])
-        caption = f"Latency ({cell_title(findings.main)}): {source}"
-        tables.append((source, Table(f"latency-table-{index}", caption, columns, rows)))
-    return tables
+def _downloads(report: Report) -> list[Download]:
+    files = {"report.json": render_json(report).encode()}
+    files |= {f"{name}.csv": as_csv(table) for name, table in tables_of(report).items()}
+    return [Download(name, len(content), _packed(content)) for name, content in files.items()]
 
 
-_NUMBERS = ("workers", "threads", "installed", "lines of code")
-
-
-def capacity_table(findings: Findings) -> Table | None:
-    """The highest rate at which each variant meets the objective, and how it was found."""
-    found, slo = findings.report.capacities, findings.report.slo
-    if not found or slo is None:
-        return None
-    competitors = {each.variant: each for each in findings.report.competitors}
-    heads = ["variant", "capacity /s", "p99 at it", "÷ closed loop", "in time at 1.2 ×"]
-    heads += ["recovery after 1.5 ×", "search, per block"]
-    rows = []
-    for each in found:
-        beyond = findings.beyond_capacity(each)
-        seconds = sum(each.seconds) / len(each.seconds)
-        closed = findings.closed_ratio(each)
-        rows.append(
-            [
-                _named(findings, competitors[each.variant], "; ".join(each.reasons[:1]) or None),
-                _datum(each.rate_per_s, "1/s"),
-                _plain_datum(findings.p99_at_capacity(each), "ns"),
-                Datum("–" if closed is None else f"{closed:.2f}", closed),
-                _plain_datum(beyond.share_in_time, "share"),
-                _plain_datum(beyond.recovery_ns, "ns"),
-                Datum(f"{seconds:.1f} s", seconds),
-            ]
-        )
-    columns = [Column(head, numeric=head != "variant", first="descending") for head in heads]
-    bound = f"{slo.percentile:g} % within {slo.bound_ms:g} ms"
-    caption = f"Highest Poisson rate with {bound} ({workload_name(slo.workload)})"
-    return Table("capacity-table", caption, columns, rows)
-
-
-def tax_tables(findings: Findings) -> list[Table]:
-    """For each upload whose stages or ceiling were measured: what the server takes."""
-    competitors = {each.variant: each for each in findings.report.competitors}
-    by_cell: dict[str, list[Tax]] = {}
-    for each in findings.report.taxes:
-        by_cell.setdefault(each.cell, []).append(each)
-    tables = []
-    for place, (cell, taxes) in enumerate(by_cell.items()):
-        stages = [stage for stage in STAGES if any(stage in each.cpu_ns for each in taxes)]
-        columns = [Column("variant", numeric=False, first="ascending")]
-        columns += [Column(f"CPU, {stage}", first="ascending") for stage in stages]
-        columns += [Column("ceiling /s"), Column("tax", first="ascending")]
-        rows = [
-            [
-                _named(findings, competitors[each.variant], None),
-                *(_datum(each.cpu_ns.get(stage), "ns") for stage in stages),
-                _datum(each.ceiling_per_s, "1/s"),
-                _datum(each.tax, "share"),
-            ]
-            for each in taxes
-        ]
-        caption = f"The server's tax ({cell_title(findings.cell(cell))})"
-        tables.append(Table(f"tax-table-{place}", caption, columns, rows))
-    return tables
-
-
-def models_table(findings: Findings) -> Table | None:
-    """Several models: what the choice of a server makes of each."""
-    if not findings.report.served:
-        return None
-    columns = [Column(head, numeric=False, first="ascending") for head in HEADS]
-    rows = [[Datum(text, text) for text in line] for line in models_lines(findings)]
-    return Table("models-table", "What choosing a server makes of each model", columns, rows)
-
-
-def noise_table(findings: Findings) -> Table | None:
-    """The A/A pairs: whatever differs here is noise."""
-    if not findings.report.noise:
-        return None
-    competitors = {each.variant: each for each in findings.report.competitors}
-    rows = [
-        [
-            _named(findings, competitors[each.variant], None),
-            Datum(each.cell, each.cell),
-            Datum(ratio_text(each.ratio), each.ratio.value),
-            Datum("yes" if each.different else "no", each.different),
-        ]
-        for each in findings.report.noise
-    ]
-    heads = ("variant", "cell", "first ÷ second", "called different")
-    columns = [Column(head, numeric=head == "first ÷ second", first="ascending") for head in heads]
-    return Table("noise-table", "The same server twice (A/A)", columns, rows)
-
-
-def caching_table(findings: Findings) -> Table | None:
-    """One image repeated against many of its kind."""
-    if not findings.report.caching:
-        return None
-    competitors = {each.variant: each for each in findings.report.competitors}
-    rows = [
-        [
-            _named(findings, competitors[each.variant], None),
-            Datum(ratio_text(each.ratio), each.ratio.value),
-            Datum("yes" if each.caches else "no", each.caches),
-        ]
-        for each in findings.report.caching
-    ]
-    heads = ("variant", "one ÷ many", "caches answers")
-    columns = [Column(head, numeric=head == "one ÷ many", first="ascending") for head in heads]
-    return Table("caching-table", "One image repeated against many (caching)", columns, rows)
-
-
-def _plain_datum(value: float | None, unit: str) -> Datum:
-    return Datum(number(value, unit), value)
-
-
-def competitors_table(findings: Findings) -> Table:
-    """What exactly was started."""
-    heads = [
-        *("variant", "state", "division", "workers", "threads", "versions"),
-        *("cannot", "installed", "lines of code", "content digest"),
-    ]
-    rows = []
-    for each in findings.report.competitors:
-        versions = ", ".join(f"{name} {text}" for name, text in sorted(each.versions.items()))
-        limits = "; ".join(f"{name}: {reason}" for name, reason in each.limits.items())
-        rows.append(
-            [
-                _named(findings, each, None),
-                Datum(each.state, each.state),
-                Datum(each.division, each.division),
-                Datum(str(each.workers), each.workers),
-                Datum(str(each.threads), each.threads),
-                Datum(plain(versions) or "–", versions),
-                Datum(plain(limits) or "–", limits),
-                Datum(number(each.installed_bytes, "bytes"), each.installed_bytes),
-                Datum(str(each.lines_of_code or "–"), each.lines_of_code),
-                Datum(each.digest[:12], each.digest),
-            ]
-        )
-    columns = [Column(h, numeric=h in _NUMBERS, first="ascending") for h in heads]
-    return Table("competitors-table", "Everything that was entered", columns, rows)
-
-
-_ZERO = Figure(value=0, low=None, high=None, blocks=0)
-
-
-def _named(findings: Findings, competitor: Competitor, few: str | None) -> Datum:
-    detail = f"{plain(competitor.title)}, {competitor.server}, {competitor.runtime}"
-    name = findings.names[competitor.variant]
-    return Datum(
-        name,
-        name,
-        detail=f"{detail} ({few})" if few else detail,
-        href=competitor.homepage if re.match(r"https?://", competitor.homepage) else None,
-    )
-
-
-def _per_usd(findings: Findings, row: Row) -> Datum:
-    value = findings.predictions_per_usd(row.competitor.variant)
-    return Datum("–" if value is None else f"{value / 1e6:.3g} million", value)
-
-
-def _ties(findings: Findings, row: Row) -> str | None:
-    """With whom a place is shared, by rank and not by the wider relation of being tied."""
-    names = [findings.names[name] for name in row.shares_with]
-    return f"with {listing(names)}" if 0 < len(names) <= 2 else None
-
-
-def _datum(figure: Figure | None, unit: str, *, about: bool = False) -> Datum:
-    if figure is None:
-        return Datum("–")
-    detail = None
-    if figure.low is not None and figure.low != figure.high:
-        detail = interval_of(figure, unit)
-    text = value_of(figure, unit)
-    return Datum(f"≈ {text}" if about else text, figure.value, detail=detail)
+def _packed(content: bytes | str) -> str:
+    """A file as the page holds it: compressed, in letters that need no escaping."""
+    data = content.encode() if isinstance(content, str) else content
+    return base64.b64encode(gzip.compress(data, mtime=0)).decode()
 
 
 @cache
 def _templates() -> Environment:
-    environment = Environment(
-        loader=FileSystemLoader(_FOLDER),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["plain"] = plain
+    environment = templates()
+    environment.filters["packed"] = _packed
     return environment
 
 
 @cache
 def _bundle() -> str:
-    """Vega, Vega-Lite and Vega-Embed as one script that sets ``vegaEmbed``."""
-    return _inline(vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;"))
+    return _inline(charting_library())
 
 
 def _inline(script: str) -> str:
@@ -428,3 +143,16 @@ def _hash(script: str) -> str:
     """The script as the page's content security policy names it."""
     digest = hashlib.sha256(script.encode()).digest()
     return f"'sha256-{base64.b64encode(digest).decode()}'"
+
+
+def _battery(findings: Findings) -> dict[str, object] | None:
+    results, names = findings.report.battery, findings.names
+    if not results:
+        return None
+    return {
+        "headline": headline(results),
+        "reading": reading(MARKS),
+        "matrix": matrix_table(results, names),
+        "remarks": remarks(results, names),
+        "cases": cases_tables(results, names),
+    }

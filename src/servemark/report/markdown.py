@@ -6,7 +6,11 @@ import re
 from collections.abc import Iterator, Sequence
 
 from servemark.records import Exclusion
-from servemark.report.findings import HOW_TO_READ, STAGES, Findings, Trouble
+from servemark.report import nodes
+from servemark.report.battery_markdown import battery_markdown
+from servemark.report.choice_wording import choice_sentence, worth
+from servemark.report.findings import STAGES, Findings, Trouble
+from servemark.report.markdown_parts import code, code_block, escape
 from servemark.report.model import Report
 from servemark.report.served_wording import HEADS, models_lines, models_sentence
 from servemark.report.wording import (
@@ -16,37 +20,12 @@ from servemark.report.wording import (
     interval_of,
     load_label,
     number,
-    plain,
     samples_of,
     value_of,
     workload_name,
 )
 
-_SPECIAL = re.compile(r"([\\`*_\[\]|~<>&$])")
 _BARE_PIPE = re.compile(r"(?<!\\)\|")
-
-
-def escape(text: str) -> str:
-    """Text that Markdown shows as it is, on one line.
-
-    >>> escape("<b>a|b</b>\\n*c*")
-    '\\\\<b\\\\>a\\\\|b\\\\</b\\\\> \\\\*c\\\\*'
-    """
-    return _SPECIAL.sub(r"\\\1", " ".join(plain(text).split()))
-
-
-def code(text: str) -> str:
-    """A code span with exactly that text on one line."""
-    line = " ".join(plain(text).split())
-    fence = "`" * (_longest_run(line) + 1)
-    edge = " " if line.startswith("`") or line.endswith("`") else ""
-    return f"{fence}{edge}{line}{edge}{fence}" if line else ""
-
-
-def code_block(text: str) -> str:
-    """A fenced block with exactly that text."""
-    fence = "`" * max(3, _longest_run(text) + 1)
-    return f"{fence}text\n{plain(text)}\n{fence}"
 
 
 def render_markdown(report: Report) -> str:
@@ -55,10 +34,13 @@ def render_markdown(report: Report) -> str:
     sections = [
         *_head(findings),
         _ranking(findings),
+        _choices(findings),
         _loads(findings),
         _capacities(findings),
         _taxes(findings),
         _models(findings),
+        _nodes(report),
+        battery_markdown(report.battery, findings.names),
         _problems(findings.troubles()),
         _excluded(report.excluded),
         _machine(report),
@@ -115,8 +97,27 @@ def _ranking(findings: Findings) -> str:
                 *(value_of(row.result.figures.get(m), findings.unit(m)) for m in costs),
             ]
         )
-    note = f"Ranked by {findings.ranked_by()}. {HOW_TO_READ}"
+    note = f"Ranked by {findings.ranked_by()}. {findings.how_to_read}"
     return f"{_table(heads, lines, left=(1,))}\n\n{note}"
+
+
+def _choices(findings: Findings) -> str:
+    sentence, decisions = choice_sentence(findings), findings.report.decisions
+    if sentence is None:
+        return ""
+    metrics = list(dict.fromkeys(each.metric for each in decisions))
+    found = {(each.factor, each.metric): worth(each) for each in decisions}
+    lines = [
+        [escape(name), *(found.get((name, metric), "–") for metric in metrics)]
+        for name in dict.fromkeys(each.factor for each in decisions)
+    ]
+    heads = ["choice", *(findings.report.metrics[metric].title for metric in metrics)]
+    note = (
+        "The best ÷ the worst of what differs in one choice alone: of the median group, and of the "
+        "one where it is most."
+    )
+    table = _table(heads, lines, left=(0,))
+    return f"### Which choice matters\n\n{escape(sentence)}\n\n{table}\n\n{note}"
 
 
 def _loads(findings: Findings) -> str:
@@ -190,6 +191,12 @@ def _models(findings: Findings) -> str:
     return f"### The models\n\n{table}\n\n{models_sentence(findings)}"
 
 
+def _nodes(report: Report) -> str:
+    if not report.nodes:
+        return ""
+    return f"### The nodes\n\n{_table(nodes.HEADS, nodes.nodes_lines(report.nodes), left=(0, 3))}"
+
+
 def _table(heads: Sequence[str], lines: Sequence[Sequence[str]], left: Sequence[int]) -> str:
     rule = [":---" if column in left else "---:" for column in range(len(heads))]
     rows = ((_BARE_PIPE.sub(r"\|", cell) for cell in line) for line in (heads, rule, *lines))
@@ -244,7 +251,3 @@ def _machine(report: Report) -> str:
 
 def _numbers(cores: Sequence[int]) -> str:
     return ", ".join(str(core) for core in cores) or "none"
-
-
-def _longest_run(text: str) -> int:
-    return max((len(run) for run in re.findall("`+", text)), default=0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from servemark.records import Cores, Division, Exclusion, Machine, Record, Slo
+from servemark.records import BatteryResult, Cores, Division, Exclusion, Machine, Record, Slo
 
 REPORT_SCHEMA_VERSION = 2
 
@@ -48,7 +48,10 @@ class Result(Record):
     variant: str
     cell: str
     rank: int | None
-    """1 + the number of variants that are told apart from it and better; equal for ties."""
+    """1 + the number of variants that are told apart from it and better: the best that its place
+    may be."""
+    last_rank: int | None
+    """The number of variants − the number of those told apart from it and worse: the worst."""
     tied_with: tuple[str, ...]
     """The variants that cannot be told apart from it in this cell."""
     figures: dict[str, Figure]
@@ -177,6 +180,48 @@ class NoiseFloor(Record):
     """Whether the interval calls them different, which is then a false alarm."""
 
 
+class LatencyCurve(Record):
+    """Percentiles of the raw samples of all valid trials of a variant in a cell, together.
+
+    ``service_ns`` and ``response_ns`` hold the quantiles at the report's ``latency_shares``, to 1
+    part in 1,024, as far as at least 10 samples lie above.
+    """
+
+    variant: str
+    cell: str | None
+    """``None``: Poisson arrivals at the capacity that was found."""
+    count: int
+    service_ns: tuple[int, ...]
+    response_ns: tuple[int, ...] | None
+    """``None`` in a closed loop, where a request is due when it is sent."""
+
+
+class DecisionGroup(Record):
+    """Variants that differ in one choice alone: the best against the worst of them."""
+
+    held: str
+    """What they have in common, in words."""
+    best: str
+    worst: str
+    """Levels of the factor."""
+    best_variant: str
+    worst_variant: str
+    ratio: Ratio
+    """The larger figure ÷ the smaller one."""
+    different: bool
+    """Whether the two are told apart from noise."""
+
+
+class Decision(Record):
+    """How much one choice changes a metric where everything else is held: the largest first."""
+
+    factor: str
+    metric: str
+    typical: float
+    """The median of the groups' ratios."""
+    groups: tuple[DecisionGroup, ...]
+
+
 class ReportedCell(Record):
     """One cell of the board, with its id as results name it."""
 
@@ -189,6 +234,23 @@ class ReportedCell(Record):
     ranked_by: str = "throughput_per_s"
     """The metric of its ranks: the throughput of a closed loop; in an open one, where the rate is
     the same for all, the CPU time per answer."""
+
+
+class ReportedNode(Record):
+    """A node that served in a run on a cluster, or was left out of it."""
+
+    node: str
+    blocks: int
+    """In how many blocks it measured something."""
+    effect: Ratio | None
+    """Its throughput ÷ the mean of the nodes', over the same variants and cells."""
+    generators: tuple[str, ...]
+    round_trip_ns: int | None
+    """The longest of its generators', by medians; ``None`` where these are on the node itself."""
+    least_bytes_per_s: float | None
+    """The least bandwidth, of any generator and either way."""
+    trouble: str | None
+    """Why it was left out, or how it was lost."""
 
 
 class Problem(Record):
@@ -253,11 +315,23 @@ class Report(Record):
     served: tuple[ServedModel, ...] = ()
     """The models, where there are several: the quickest to infer first."""
     reversals: tuple[Reversal, ...] = ()
+    latency_shares: tuple[float, ...] = ()
+    latencies: tuple[LatencyCurve, ...] = ()
+    """Where the engine keeps samples, and they were asked for."""
+    decisions: tuple[Decision, ...] = ()
+    """By metric, and for each the factor with the largest typical ratio first."""
+    battery: tuple[BatteryResult, ...] = ()
+    """What each variant did with every bad input, where the board asks for it."""
     caching: tuple[Caching, ...]
     quiet: bool
     """Whether the board insists on a quiet machine."""
+    restarts: bool = True
+    """Whether each block starts every server afresh."""
+    notes: tuple[str, ...] = ()
+    """What a reader must know of how it was measured, in sentences."""
     disturbed_trials: int
     """Trials in which something else kept the machine busy."""
     noise: tuple[NoiseFloor, ...]
+    nodes: tuple[ReportedNode, ...] = ()
     problems: tuple[Problem, ...]
     excluded: tuple[Exclusion, ...]

@@ -1,118 +1,185 @@
-"use strict";
+// Tables, filters, downloads; what the reader chose stands in the address.
 
-// Charts: the specifications come with the page; colours, fonts and widths are taken from it.
-
-const darkScheme = window.matchMedia("(prefers-color-scheme: dark)");
-const shown = new Map();
-
-function look(narrow) {
-  const style = getComputedStyle(document.documentElement);
-  const value = (name) => style.getPropertyValue(name).trim();
-  const [ink, quiet, line, card] = ["--ink", "--quiet", "--line", "--card"].map(value);
-  return {
-    font: value("--sans"),
-    background: "transparent",
-    lineBreak: "\n",
-    view: { stroke: null },
-    range: { category: value("--series").split(",").map((colour) => colour.trim()) },
-    axis: {
-      labelColor: ink, titleColor: quiet, gridColor: line, domainColor: line, tickColor: line,
-      labelFontSize: 12, titleFontSize: 12, titleFontWeight: "normal",
-    },
-    axisX: { titleAnchor: "end" },
-    axisY: narrow
-      ? { labelAlign: "left", labelBaseline: "line-bottom", labelPadding: 0, labelOffset: -7 }
-      : { labelPadding: 8 },
-    legend: { labelColor: ink, labelFontSize: 12, symbolFillColor: quiet, symbolStrokeColor: quiet },
-    header: { labelColor: ink, labelFontWeight: 500 },
-    style: {
-      figure: { color: ink, fill: ink, fontSize: 12 },
-      halo: { color: card, fill: card, stroke: card, strokeWidth: 4, strokeJoin: "round" },
-      reference: { color: quiet, stroke: quiet, strokeWidth: 1 },
-    },
-  };
-}
-
-const NARROW = 480; // below it, names stand above their rows instead of beside them
-const NARROW_ROW = 38;
-const EDGE = 12; // what Vega leaves free around a chart
-
-/** The specification for a place of that width: rows fit in, and small panels fill it. */
-function fit(spec, width) {
-  const { rows, leastWidth, spacing } = spec.usermeta;
-  if (rows) return width < NARROW ? { ...spec, height: rows * NARROW_ROW } : spec;
-  const columns = Math.max(1, Math.floor((width - EDGE + spacing) / (leastWidth + spacing)));
-  const panel = Math.floor((width - EDGE - spacing * (columns - 1)) / columns);
-  return { ...spec, columns, spec: { ...spec.spec, width: panel } };
-}
-
-async function draw(place, spec) {
-  const width = place.clientWidth;
-  const before = shown.get(place);
-  const { view } = await vegaEmbed(place, fit(structuredClone(spec), width), {
-    actions: false,
-    ast: true, // expressions are interpreted, so that the page needs no right to evaluate code
-    config: look(width < NARROW),
-    renderer: "svg",
-    tooltip: { theme: darkScheme.matches ? "dark" : "light" },
-  });
-  before?.view.finalize();
-  shown.set(place, { view, spec, width });
-}
-
-async function drawAll() {
-  for (const source of document.querySelectorAll("script[data-chart]")) {
-    const place = document.getElementById(source.dataset.chart);
-    try {
-      await draw(place, JSON.parse(source.textContent));
-    } catch (error) {
-      place.textContent = "This chart could not be drawn; the tables hold its figures.";
-      console.error(error);
-    }
-  }
-  document.documentElement.dataset.drawn = "yes";
-}
-
-async function redraw(needed) {
-  for (const [place, chart] of [...shown]) {
-    if (needed(place, chart)) await draw(place, chart.spec);
-  }
-}
-
-let waiting;
-window.addEventListener("resize", () => {
-  clearTimeout(waiting);
-  waiting = setTimeout(
-    () => redraw((place, chart) => place.clientWidth !== chart.width),
-    150,
-  );
-});
-darkScheme.addEventListener("change", () => redraw(() => true));
-
-// Tables: a click on a column's head sorts by it, a second one the other way; gaps stay last.
-
-function sortBy(head) {
-  const table = head.closest("table");
-  const column = head.cellIndex;
-  const other = { ascending: "descending", descending: "ascending" };
-  const current = head.getAttribute("aria-sort");
-  const direction = current ? other[current] : head.dataset.first;
-  for (const each of table.tHead.rows[0].cells) each.removeAttribute("aria-sort");
-  head.setAttribute("aria-sort", direction);
-  const sign = direction === "ascending" ? 1 : -1;
-  const numeric = head.classList.contains("number");
-  const valueOf = (row) => row.cells[column].dataset.value;
-  const rows = [...table.tBodies[0].rows].sort((one, two) => {
-    const [a, b] = [valueOf(one), valueOf(two)];
-    if (a === undefined || b === undefined) return (a === undefined) - (b === undefined);
-    return sign * (numeric ? Number(a) - Number(b) : a.localeCompare(b));
-  });
-  table.tBodies[0].append(...rows);
-}
+const FACETS = ["language", "server", "runtime", "model", "division"];
+const filters = document.getElementById("filters");
 
 document.addEventListener("click", (event) => {
-  const head = event.target.closest("thead th[data-first]");
-  if (head && event.target.closest("button")) sortBy(head);
+  if (sortByClick(event)) keepInAddress();
 });
 
-drawAll();
+// Filters: a variant is shown that has every word of the search and a chosen value of each facet.
+
+const checkedOf = (name) =>
+  [...(filters?.querySelectorAll(`input[name="${name}"]:checked`) ?? [])].map((each) => each.value);
+
+function filterVariants() {
+  const words = document.getElementById("words")?.value.toLowerCase().split(/\s+/) ?? [];
+  const wanted = FACETS.map((facet) => [facet, new Set(checkedOf(facet))]);
+  const passes = (each) =>
+    words.every((word) => `${each.variant} ${each.name} ${each.title}`.toLowerCase().includes(word)) &&
+    wanted.every(([facet, values]) => !values.size || values.has(each[facet]));
+  view.kept = new Set(variants.filter(passes).map((each) => each.variant));
+}
+
+function showFiltered() {
+  filterVariants();
+  for (const row of document.querySelectorAll("tr[data-variant], details[data-variant]")) {
+    row.hidden = !view.kept.has(row.dataset.variant);
+  }
+  if (filters) {
+    const all = view.kept.size === variants.length;
+    filters.querySelector("output").textContent = all
+      ? `${variants.length} servers`
+      : `${view.kept.size} of ${variants.length} servers`;
+    filters.querySelector("[type=reset]").hidden = all;
+    for (const facet of filters.querySelectorAll(".facet")) {
+      const values = [...facet.querySelectorAll("input:checked")].map((each) => each.value);
+      facet.querySelector(".chosen").textContent = values.length ? `: ${values.join(", ")}` : "";
+    }
+  }
+  offerLines();
+  refresh();
+}
+
+// Lines to compare: a box for each variant that passes the filters.
+
+function offerLines() {
+  const place = document.getElementById("lines");
+  const compared = [...charts.values()].filter((chart) => chart.spec.usermeta.compared);
+  if (!place || !compared.length) return;
+  const all = compared[0].variants.filter((variant) => view.kept.has(variant));
+  const lines = new Set(linesOf(all));
+  place.hidden = all.length < 2;
+  place.querySelector(".most").textContent = MOST_LINES;
+  place.querySelector("div").replaceChildren(
+    ...all.map((variant) => {
+      const label = document.createElement("label");
+      const box = document.createElement("input");
+      Object.assign(box, { type: "checkbox", value: variant, checked: lines.has(variant) });
+      box.disabled = !box.checked && lines.size >= MOST_LINES;
+      label.append(box, ` ${nameOf.get(variant)}`);
+      return label;
+    }),
+  );
+}
+
+document.getElementById("lines")?.addEventListener("change", (event) => {
+  const boxes = [...event.currentTarget.querySelectorAll("input")];
+  view.lines = boxes.filter((box) => box.checked).map((box) => box.value);
+  for (const box of boxes) box.disabled = !box.checked && view.lines.length >= MOST_LINES;
+  refresh((chart) => chart.spec.usermeta.compared);
+  keepInAddress();
+});
+
+// The ranking by one cell at a time.
+
+function showTab(cell) {
+  for (const tab of document.querySelectorAll(".tab")) tab.hidden = tab.dataset.cell !== cell;
+}
+
+function rankedBoxes() {
+  return [...document.querySelectorAll('input[name="ranked"]')];
+}
+
+// The address holds what was chosen, so that a link leads to the same view.
+
+function keepInAddress() {
+  const query = new URLSearchParams();
+  const words = document.getElementById("words")?.value.trim();
+  if (words) query.set("q", words);
+  for (const facet of FACETS) for (const value of checkedOf(facet)) query.append(facet, value);
+  const ranked = rankedBoxes();
+  const tab = ranked.find((each) => each.checked);
+  if (tab && tab !== ranked[0]) query.set("ranked", tab.value);
+  for (const line of view.lines ?? []) query.append("line", line);
+  for (const head of document.querySelectorAll("th[aria-sort]")) {
+    const direction = head.getAttribute("aria-sort");
+    const table = head.closest("table").id;
+    const first = table.startsWith("ranking-table") && head.cellIndex === 0;
+    if (first && direction === head.dataset.first) continue;
+    query.append("sort", `${table}.${head.cellIndex}.${direction}`);
+  }
+  const text = query.toString();
+  history.replaceState(null, "", `${location.pathname}${text && `?${text}`}${location.hash}`);
+}
+
+function takeFromAddress() {
+  const query = new URLSearchParams(location.search);
+  if (filters) {
+    document.getElementById("words").value = query.get("q") ?? "";
+    for (const box of filters.querySelectorAll("input[type=checkbox]")) {
+      box.checked = query.getAll(box.name).includes(box.value);
+    }
+  }
+  const known = new Set(variants.map((each) => each.variant));
+  const lines = query.getAll("line").filter((each) => known.has(each));
+  if (lines.length) view.lines = lines.slice(0, MOST_LINES);
+  const boxes = rankedBoxes();
+  const tab = boxes.find((each) => each.value === query.get("ranked")) ?? boxes[0];
+  if (tab) {
+    tab.checked = true;
+    tab.closest("fieldset").hidden = false;
+    showTab(tab.value);
+  }
+  for (const sort of query.getAll("sort")) {
+    const [table, column, direction] = sort.split(".");
+    const head = document.getElementById(table)?.tHead?.rows[0].cells[column];
+    if (head && ["ascending", "descending"].includes(direction)) sortBy(head, direction);
+  }
+}
+
+document.addEventListener("change", (event) => {
+  if (event.target.name !== "ranked") return;
+  showTab(event.target.value);
+  keepInAddress();
+});
+filters?.addEventListener("submit", (event) => event.preventDefault());
+filters?.addEventListener("input", () => {
+  showFiltered();
+  keepInAddress();
+});
+filters?.addEventListener("reset", () =>
+  setTimeout(() => {
+    showFiltered();
+    keepInAddress();
+    document.getElementById("words").focus();
+  }),
+);
+
+// A facet's list closes when the reader goes elsewhere or presses Escape.
+
+document.addEventListener("click", (event) => {
+  for (const facet of document.querySelectorAll(".facet[open]")) {
+    if (!facet.contains(event.target)) facet.open = false;
+  }
+});
+document.addEventListener("keydown", (event) => {
+  const facet = event.target.closest?.(".facet[open]");
+  if (event.key !== "Escape" || !facet) return;
+  facet.open = false;
+  facet.querySelector("summary").focus();
+});
+
+// Downloads: the files are in the page.
+
+document.addEventListener("click", async (event) => {
+  const name = event.target.dataset?.file;
+  if (!name) return;
+  const source = document.querySelector(`script[data-content="${name}"]`);
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(await unpacked(source).blob());
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+});
+
+async function open() {
+  for (const each of document.querySelectorAll("#filters, .downloads")) each.hidden = false;
+  takeFromAddress();
+  filterVariants();
+  await loadCharts();
+  showFiltered();
+  document.documentElement.dataset.ready = "yes";
+}
+
+open();

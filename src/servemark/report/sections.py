@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from servemark.plan import capacities
@@ -16,13 +17,10 @@ from servemark.records import (
     TrialResult,
 )
 from servemark.records.ceiling import CeilingKey
-from servemark.report.figures import by_cell, figure_over, ratio_of
+from servemark.report.figures import ByCell, figure_over, ratio_of
 from servemark.report.model import Caching, FoundCapacity, NoiseFloor, Point, Tax
-from servemark.stats import block_values, compare_paired, find_caching
+from servemark.stats import CPU, THROUGHPUT, block_values, compare_paired, find_caching
 from servemark.units import NS_PER_S
-
-THROUGHPUT = "throughput_per_s"
-CPU = "server_cpu_ns"
 
 
 def capacities_found(
@@ -83,11 +81,10 @@ def _point(probe: Probe) -> Point:
 def taxes_found(
     header: RunHeader,
     cells: Sequence[Cell],
-    trials: Sequence[TrialResult],
+    trials: ByCell,
     ceilings: Sequence[CeilingResult],
 ) -> tuple[Tax, ...]:
     """The tax of each variant in the uploads whose stages were measured, or that has a ceiling."""
-    grouped = by_cell(trials)
     loops: dict[CeilingKey, dict[int, CeilingResult]] = {}
     for each in ceilings:
         if each.ceiling is not None:
@@ -99,7 +96,7 @@ def taxes_found(
         stages = _stages_beside(cell, cells)
         for entrant in header.entrants:
             variant = entrant.variant
-            if variant.copy_number > 1 or (variant.id, cell.id) not in grouped:
+            if variant.copy_number > 1 or (variant.id, cell.id) not in trials:
                 continue
             of = (variant.contestant.partition("/")[0], variant.runtime, variant.settings.threads)
             own = loops.get((*of, variant.server, variant.model))
@@ -107,7 +104,7 @@ def taxes_found(
             tax = _tax(
                 variant.id,
                 cell,
-                {name: grouped.get((variant.id, each.id), []) for name, each in stages.items()},
+                {name: trials.get((variant.id, each.id), []) for name, each in stages.items()},
                 ceilings_of if cell.workload in ("multipart", "raw") else {},
             )
             if len(tax.cpu_ns) > 2 or tax.tax is not None:
@@ -131,7 +128,7 @@ def _stages_beside(cell: Cell, cells: Sequence[Cell]) -> dict[str, Cell]:
 def _tax(
     variant: str,
     cell: Cell,
-    stages: dict[str, list[TrialResult]],
+    stages: dict[str, Sequence[TrialResult]],
     loops: dict[int, CeilingResult],
 ) -> Tax:
     speeds = block_values(stages["full"], THROUGHPUT)
@@ -153,7 +150,7 @@ def _tax(
         ceiling_infer_ns=sum(e.infer_ns / e.images for e in known.values()) / count
         if known
         else None,
-        tax=figure_over(taxes),
+        tax=figure_over(taxes, least=-math.inf),
     )
 
 
@@ -164,19 +161,15 @@ def caching_found(
     base = board.caching_base()
     if not board.caching or base is None:
         return ()
+    by_corpus: dict[tuple[str, str], list[TrialResult]] = {}
+    for result in trials:
+        if result.trial.purpose == "caching":
+            key = (result.trial.variant.id, result.trial.cell.corpus)
+            by_corpus.setdefault(key, []).append(result)
     found = []
     for entrant in entrants:
         speeds = {
-            corpus: block_values(
-                [
-                    result
-                    for result in trials
-                    if result.trial.purpose == "caching"
-                    and result.trial.variant.id == entrant.variant.id
-                    and result.trial.cell.corpus == corpus
-                ],
-                THROUGHPUT,
-            )
+            corpus: block_values(by_corpus.get((entrant.variant.id, corpus), []), THROUGHPUT)
             for corpus in ("one", "alike")
         }
         seen = find_caching(speeds["one"], speeds["alike"])
@@ -187,10 +180,9 @@ def caching_found(
 
 
 def noise_found(
-    entrants: Sequence[Entrant], cells: Sequence[Cell], trials: Sequence[TrialResult]
+    entrants: Sequence[Entrant], cells: Sequence[Cell], trials: ByCell
 ) -> tuple[NoiseFloor, ...]:
     """The two of every A/A pair against each other, cell by cell."""
-    grouped = by_cell(trials)
     found = []
     for entrant in entrants:
         if entrant.variant.copy_number == 1:
@@ -198,7 +190,7 @@ def noise_found(
         second, first = entrant.variant.id, entrant.variant.original().id
         for cell in cells:
             values = [
-                block_values(grouped.get((name, cell.id), []), THROUGHPUT)
+                block_values(trials.get((name, cell.id), []), THROUGHPUT)
                 for name in (first, second)
             ]
             blocks = sorted(values[0].keys() & values[1].keys())

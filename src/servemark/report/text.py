@@ -12,8 +12,11 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from servemark.report.findings import HOW_TO_READ, Findings, Row, Trouble
+from servemark.report.bars import end_of_scale, whiskered
+from servemark.report.battery import battery_text
+from servemark.report.findings import Findings, Row, Trouble
 from servemark.report.model import Report
+from servemark.report.nodes import HEADS, nodes_lines
 from servemark.report.wording import (
     factor,
     interval_of,
@@ -24,30 +27,19 @@ from servemark.report.wording import (
 
 GAP = 2
 BAR_PLACE = 3
-LEAST_BAR, MOST_BAR = 6, 24
+LEAST_BAR, WANTED_BAR, MOST_BAR = 6, 8, 32
+BEHIND_THE_BAR = 3
+"""Columns of that priority are dropped to make room for a bar."""
 UNBOUNDED = 10_000
 LOG_LINES = 6
 WIDEST_TEXT = 100
 _CPU = "CPU: of all its processes, per answer."
-_EIGHTHS = " ▏▎▍▌▋▊▉"
+WHISKERS = "Whiskers (├┼┤): that interval, where it is wider than a character."
 
 
 def render_text(report: Report) -> RenderableType:
     """The report as rich shows it: headline, ranking, what went wrong, how to read it."""
     return _Pages(Findings(report))
-
-
-def bar(share: float, cells: int) -> str:
-    """A bar of that share of its cells, to an eighth of a cell; never empty for what is not 0.
-
-    >>> bar(1, 4), bar(0.53, 4), bar(0.001, 4), bar(0, 4)
-    ('████', '██▏', '▏', '')
-    """
-    eighths = round(max(0.0, min(share, 1.0)) * cells * 8)
-    if share > 0:
-        eighths = max(eighths, 1)
-    whole, part = divmod(eighths, 8)
-    return "█" * whole + (_EIGHTHS[part] if part else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +48,7 @@ class _Column:
 
     priority: int
     head: str
-    cell: Callable[[Row], str]
+    cell: Callable[[Row], str | Text]
     justify: Literal["left", "right"] = "right"
     style: str = ""
     legend: str = ""
@@ -74,6 +66,8 @@ class _Pages:
             yield from console.render(paragraph, prose)
         if self._findings.ranking():
             yield from self._ranking(console, options)
+        battery = self._findings.report.battery
+        yield from console.render(battery_text(battery, self._findings.names), options)
         for paragraph in self._foot():
             yield from console.render(paragraph, prose)
 
@@ -97,10 +91,13 @@ class _Pages:
 
     def _ranking(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """As many columns as fit, and a bar in the room that is left."""
-        columns = self._columns()
+        columns = self._columns(ascii_only=options.ascii_only)
         free = options.max_width - self._width(columns, console, options)
-        while free < 0 and any(column.priority for column in columns):
+        while any(column.priority for column in columns):
             last = max(column.priority for column in columns)
+            wanted = GAP + WANTED_BAR if last >= BEHIND_THE_BAR and not options.ascii_only else 0
+            if free >= wanted:
+                break
             columns = [column for column in columns if column.priority < last]
             free = options.max_width - self._width(columns, console, options)
         if free - GAP >= LEAST_BAR and not options.ascii_only:
@@ -115,7 +112,7 @@ class _Pages:
         unbounded = options.update(width=UNBOUNDED, max_width=UNBOUNDED)
         return Measurement.get(console, unbounded, self._table(columns)).maximum
 
-    def _columns(self) -> list[_Column]:
+    def _columns(self, *, ascii_only: bool) -> list[_Column]:
         findings, rate = self._findings, f"{workload_name(self._findings.main.workload)}/s"
 
         def costs(metric: str) -> Callable[[Row], str]:
@@ -126,8 +123,11 @@ class _Pages:
 
         by_cost, unit = findings.is_by_cost(), findings.unit(findings.main.ranked_by)
         judged = costs(findings.main.ranked_by) if by_cost else _speed
+        brackets = _brackets(findings.ranking(), ascii_only=ascii_only)
         columns = [
-            _Column(0, "", lambda row: row.place, style="dim"),
+            _Column(
+                0, "", lambda row: f"{row.place}{brackets[row.competitor.variant]}", style="dim"
+            ),
             _Column(0, "variant", lambda row: row.name, "left"),
             _Column(0, "CPU" if by_cost else rate, judged, style="bold"),
             _Column(1, "95 %", lambda row: interval_of(row.judged, unit), style="dim"),
@@ -183,8 +183,10 @@ class _Pages:
         ]
 
     def _bar(self, cells: int) -> _Column:
-        most = max(row.judged.value for row in self._findings.ranking()) or 1.0
-        return _Column(0, "", lambda row: bar(row.judged.value / most, cells), "left", style="cyan")
+        end = end_of_scale(row.judged for row in self._findings.ranking())
+        return _Column(
+            0, "", lambda row: whiskered(row.judged, end, cells), "left", legend=WHISKERS
+        )
 
     def _table(self, columns: Sequence[_Column]) -> Table:
         table = Table(box=None, padding=(0, GAP, 0, 0), pad_edge=False, header_style="dim")
@@ -197,15 +199,25 @@ class _Pages:
                 overflow="fold",
             )
         for row in self._findings.ranking():
-            table.add_row(*(Text(column.cell(row)) for column in columns))
+            found = [column.cell(row) for column in columns]
+            table.add_row(*(Text(cell) if isinstance(cell, str) else cell for cell in found))
         return table
 
     def _legend(self, columns: Sequence[_Column]) -> str:
         ranked = f"Ranked by {self._findings.ranked_by()}."
-        return " ".join([ranked, HOW_TO_READ, *(each.legend for each in columns if each.legend)])
+        return " ".join(
+            [ranked, self._findings.how_to_read, *(each.legend for each in columns if each.legend)]
+        )
 
     def _foot(self) -> Iterator[RenderableType]:
         findings, report = self._findings, self._findings.report
+        if report.nodes:
+            yield Text("\nNodes", style="bold")
+        for line in nodes_lines(report.nodes):
+            said = ", ".join(
+                f"{head} {cell}" for head, cell in zip(HEADS[1:], line[1:], strict=True)
+            )
+            yield _item(plain(line[0]), None, plain(said), None)
         yield from self._troubles(findings.troubles())
         if report.excluded:
             yield Text("\nLeft out", style="bold")
@@ -236,6 +248,17 @@ class _Pages:
             if trouble.log_tail:
                 lines = trouble.log_tail.splitlines()[-LOG_LINES:]
                 yield _indented(Text("\n".join(f"| {line}" for line in lines), "dim"), 4)
+
+
+def _brackets(rows: Sequence[Row], *, ascii_only: bool) -> dict[str, str]:
+    """What joins the ranks of variants that cannot be told apart, where they stand together."""
+    found = {}
+    for before, row, after in zip([None, *rows[:-1]], rows, [*rows[1:], None], strict=True):
+        above = before is not None and before.place_key == row.place_key
+        below = after is not None and after.place_key == row.place_key
+        signs = {(False, True): "╮", (True, True): "│", (True, False): "╯"}
+        found[row.competitor.variant] = " " if ascii_only else signs.get((above, below), " ")
+    return found
 
 
 def _speed(row: Row) -> str:

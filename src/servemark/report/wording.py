@@ -16,9 +16,19 @@ _WORKLOADS = {
     "multipart": ("form", "an image uploaded as a form"),
     "raw": ("raw", "an image uploaded as a raw body"),
     "null": ("healthz", "a request without any image"),
+    "target": ("requests", "the requests of the target"),
 }
 _TERMINAL_SEQUENCE = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)")
 _UNSEEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
+
+def place(rank: int, last: int) -> str:
+    """The places that a variant may have, as they are shown.
+
+    >>> place(2, 4), place(3, 3)
+    ('2–4', '3')
+    """
+    return str(rank) if rank == last else f"{rank}–{last}"
 
 
 def plain(text: str) -> str:
