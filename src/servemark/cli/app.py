@@ -10,18 +10,24 @@ from typing import Annotated, Optional
 import typer
 
 from servemark import __version__
+from servemark.cli.attack import attack_command
 from servemark.cli.calibrating import calibrate_engine
+from servemark.cli.clustering import resume_on_cluster, run_new_on_cluster
 from servemark.cli.comparing import compare_command
-from servemark.cli.console import talk
+from servemark.cli.completing import complete_board, complete_contestant, complete_run
+from servemark.cli.console import complaints, hush
 from servemark.cli.creating import new_contestant
+from servemark.cli.dashboard import ui_command
 from servemark.cli.listing import prepare_contestants, show_contestants
 from servemark.cli.modelling import app as model_app
 from servemark.cli.project import Project, find_project
-from servemark.cli.reporting import show_report
+from servemark.cli.publishing import publish_command
+from servemark.cli.reporting import export_report, show_report, show_schema
 from servemark.cli.running import run_new, run_resumed, say_done
 from servemark.cli.training import train_model
 from servemark.cli.verifying import verify_contestants
 from servemark.errors import ServemarkError, UsageError
+from servemark.records import Battery
 from servemark.store import find_run
 
 FAILED = 1
@@ -37,18 +43,33 @@ app = typer.Typer(
 
 Names = Annotated[
     Optional[list[str]],  # noqa: UP045 - typer reads the annotation
-    typer.Argument(help="Contestants: python/flask, flask, or a glob such as 'python/*'."),
+    typer.Argument(
+        help="Contestants: python/flask, flask, or a glob such as 'python/*'.",
+        autocompletion=complete_contestant,
+    ),
 ]
 Runtimes = Annotated[
     Optional[list[str]],  # noqa: UP045
     typer.Option("--runtime", help="Inference runtime; several times for several, or 'all'."),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+Quiet = Annotated[
+    bool,
+    typer.Option(
+        "--quiet", "-q", help="Say nothing on the way: only the result, and errors.", callback=hush
+    ),
+]
 
 
 def _print_version(wanted: bool) -> None:
     if wanted:
         print(__version__)
+        raise typer.Exit
+
+
+def _print_schema(wanted: bool) -> None:
+    if wanted:
+        show_schema()
         raise typer.Exit
 
 
@@ -69,6 +90,7 @@ def common(
             "--version", help="Print the version.", callback=_print_version, is_eager=True
         ),
     ] = False,
+    _quiet: Quiet = False,
 ) -> None:
     """Options that come before the command."""
     context.obj = find_project(root, runs)
@@ -100,6 +122,7 @@ def prepare(
     names: Names = None,
     runtimes: Runtimes = None,
     as_json: AsJson = False,
+    _quiet: Quiet = False,
 ) -> None:
     """Build and install what contestants need (their first runtime unless named)."""
     _exit_by(prepare_contestants(_project(context), names or [], runtimes or [], as_json))
@@ -115,40 +138,73 @@ def verify(
         Optional[int],  # noqa: UP045
         typer.Option(min=1, help="Use only that many golden images."),
     ] = None,
+    battery: Annotated[
+        bool,
+        typer.Option("--battery", help="Also the battery of bad inputs: about a minute for each."),
+    ] = False,
     as_json: AsJson = False,
+    _quiet: Quiet = False,
 ) -> None:
-    """Contract, golden set and bad inputs, from start to stop."""
-    project = _project(context)
-    _exit_by(verify_contestants(project, names or [], runtimes or [], model, golden, as_json))
+    """Contract, golden set and failures, from start to stop."""
+    project, settings = _project(context), Battery() if battery else None
+    _exit_by(
+        verify_contestants(project, names or [], runtimes or [], model, golden, as_json, settings)
+    )
 
 
 @app.command()
 def run(
     context: typer.Context,
-    board: Annotated[str, typer.Argument(help="Board: a name or a TOML file.")] = "default",
+    board: Annotated[
+        str, typer.Argument(help="Board: a name or a TOML file.", autocompletion=complete_board)
+    ] = "default",
     only: Annotated[
         Optional[list[str]],  # noqa: UP045
-        typer.Option(help="Only these contestants or variants; several times for several."),
+        typer.Option(
+            help="Only these contestants or variants; several times for several.",
+            autocompletion=complete_contestant,
+        ),
     ] = None,
     resume: Annotated[
         Optional[str],  # noqa: UP045
-        typer.Option(help="Go on with a run that was cut off: its folder, name, or 'latest'."),
+        typer.Option(
+            help="Go on with a run that was cut off: its folder, name, or 'latest'.",
+            autocompletion=complete_run,
+        ),
     ] = None,
     model: Annotated[
         Optional[str],  # noqa: UP045
         typer.Option(help="Model to serve instead of the board's."),
     ] = None,
+    cluster: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(help="Measure on a Ray cluster: its address, or 'auto'; docs/cluster.md."),
+    ] = None,
+    generators: Annotated[
+        int, typer.Option(min=1, help="On a cluster: load generators for each server.")
+    ] = 1,
     as_json: AsJson = False,
+    _quiet: Quiet = False,
 ) -> None:
     """Prepare, verify and measure a board; leave a run folder with its reports."""
     project = _project(context)
+    if generators > 1 and cluster is None:
+        raise UsageError("Several generators need several machines: give --cluster, too.")
     if resume is not None:
         if only or model:
             raise UsageError("A resumed run keeps contestants and model: leave the options out.")
-        folder = run_resumed(project, resume)
+        if cluster is None:
+            folder = run_resumed(project, resume)
+        else:
+            folder = resume_on_cluster(project, cluster, generators, resume)
     else:
         command = shlex.join(["servemark", *sys.argv[1:]])
-        folder = run_new(project, board, only or [], command, model)
+        if cluster is None:
+            folder = run_new(project, board, only or [], command, model)
+        else:
+            folder = run_new_on_cluster(
+                project, cluster, generators, board, only or [], command, model
+            )
     show_report(folder, "json" if as_json else None, None)
     say_done(folder)
 
@@ -156,7 +212,12 @@ def run(
 @app.command()
 def report(
     context: typer.Context,
-    name: Annotated[str, typer.Argument(metavar="RUN", help="Run: folder, name, or 'latest'.")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="RUN", help="Run: folder, name, or 'latest'.", autocompletion=complete_run
+        ),
+    ],
     html: Annotated[bool, typer.Option("--html", help="One self-contained page.")] = False,
     markdown: Annotated[bool, typer.Option("--md", help="Markdown.")] = False,
     as_json: AsJson = False,
@@ -164,15 +225,45 @@ def report(
         Optional[Path],  # noqa: UP045
         typer.Option("--output", "-o", help="Write to this file instead of stdout."),
     ] = None,
+    figures: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(metavar="DIR", help="Write the charts there, as SVG and PNG."),
+    ] = None,
+    csv: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(metavar="DIR", help="Write the figures there, as tables in CSV."),
+    ] = None,
+    parquet: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(metavar="DIR", help="Write the figures there, as tables in Parquet."),
+    ] = None,
+    hlog: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(metavar="DIR", help="Write the raw latencies there, as HdrHistogram logs."),
+    ] = None,
+    schema: Annotated[  # noqa: ARG001 - its callback prints it
+        bool,
+        typer.Option(
+            "--schema",
+            help="Print the JSON schema of --json.",
+            callback=_print_schema,
+            is_eager=True,
+        ),
+    ] = False,
 ) -> None:
-    """Show a run: in the terminal, or as a page, Markdown or JSON."""
+    """Show a run: in the terminal, or as a page, Markdown or JSON; or give its data away."""
+    given = {"figures": figures, "csv": csv, "parquet": parquet, "hlog": hlog}
+    exports = {kind: folder for kind, folder in given.items() if folder is not None}
     kinds = [kind for kind, on in (("html", html), ("md", markdown), ("json", as_json)) if on]
     if len(kinds) > 1:
         raise UsageError("Choose one of --html, --md and --json.")
     if output is not None and not kinds:
         raise UsageError("With --output, say what to write: --html, --md or --json.")
-    project = _project(context)
-    show_report(find_run(project.runs, name), kinds[0] if kinds else None, output)
+    folder = find_run(_project(context).runs, name)
+    if exports:
+        export_report(folder, exports)
+    if kinds or not exports:
+        show_report(folder, kinds[0] if kinds else None, output)
 
 
 @app.command()
@@ -223,7 +314,10 @@ def calibrate(
     calibrate_engine(_project(context), quick, former, as_json, output, plot, command)
 
 
+app.command("attack")(attack_command)
 app.command("compare")(compare_command)
+app.command("ui")(ui_command)
+app.command("publish")(publish_command)
 app.add_typer(model_app)
 
 
@@ -238,7 +332,7 @@ def main() -> None:
 
 
 def _complain(error: ServemarkError, status: int) -> None:
-    talk.print(f"servemark: {error}", style="red", markup=False, soft_wrap=True)
+    complaints.print(f"servemark: {error}", style="red", markup=False, soft_wrap=True)
     sys.exit(status)
 
 

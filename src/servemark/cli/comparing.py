@@ -9,6 +9,7 @@ from typing import Annotated, Any, Optional
 
 import typer
 
+from servemark.cli.completing import complete_run
 from servemark.cli.console import results, talk
 from servemark.cli.project import Project
 from servemark.errors import StoreError, UsageError
@@ -24,9 +25,19 @@ GATE_BROKEN = 1
 
 def compare_command(
     context: typer.Context,
-    a: Annotated[str, typer.Argument(metavar="A", help="The run before: folder or name.")],
+    a: Annotated[
+        str,
+        typer.Argument(
+            metavar="A", help="The run before: folder or name.", autocompletion=complete_run
+        ),
+    ],
     b: Annotated[
-        str, typer.Argument(metavar="B", help="The run after: folder, name, or 'latest'.")
+        str,
+        typer.Argument(
+            metavar="B",
+            help="The run after: folder, name, or 'latest'.",
+            autocompletion=complete_run,
+        ),
     ],
     fail_on: Annotated[
         Optional[list[str]],  # noqa: UP045 - typer reads the annotation

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
 from rich.markup import escape
 
 from servemark import __version__
 from servemark.catalog import Model, load_board
-from servemark.cli.console import RunTalk, Stages, shown_stages, talk
+from servemark.cli.console import Stages, shown_stages, talk
 from servemark.cli.project import Project
-from servemark.cli.reporting import write_reports
+from servemark.cli.reporting import reports_at_the_end
 from servemark.cli.selection import (
     Field,
     bring_engine,
@@ -23,11 +23,12 @@ from servemark.cli.selection import (
     make_workbench,
     prepared_field,
 )
+from servemark.cli.watching import RunTalk
 from servemark.engines import LoadEngine
-from servemark.errors import PrepareError, ServemarkError, UsageError
-from servemark.prepare import Toolbox, environment_of, installed_bytes, lines_of_code
-from servemark.records import Board, Cores, Entrant, RunHeader, Variant
-from servemark.run import run_board, this_machine
+from servemark.errors import PrepareError, UsageError
+from servemark.prepare import Toolbox
+from servemark.records import Board, Cores, Entrant, Exclusion, Machine, RunHeader, Variant
+from servemark.run import entrant_of, run_board, this_machine
 from servemark.run.verification import pick_images
 from servemark.store import SCHEMA_VERSION, RunFolder, create_run, find_run
 
@@ -43,10 +44,7 @@ def run_new(
 
     Returns the finished run.
     """
-    board = load_board(project.boards, board_name)
-    if model_name is not None:
-        board = board.model_copy(update={"model": model_name, "models": ()})
-    models = [project.model(name) for name in board.all_models()]
+    board, models = board_and_models(project, board_name, model_name)
     engine = make_engine(board.engine)
     check_loads(board, engine)
     field = choose(board, project.contestants(), models, only)
@@ -57,7 +55,19 @@ def run_new(
         if not field.variants:
             raise PrepareError("No contestant could be prepared; see above for what each needs.")
         cores = _cores(board, field.variants)
-        header = _header(project, board, models, engine, field, cores, toolbox, command)
+        header = header_of(
+            board,
+            models,
+            command,
+            machine=this_machine(),
+            cores=cores,
+            tools=_tools(engine, field, toolbox),
+            entrants=[
+                entrant_of(project.home, field.contestants[variant.contestant], variant, toolbox)
+                for variant in field.variants
+            ],
+            excluded=field.excluded,
+        )
         folder = create_run(project.runs, header)
         stages.say(f"  run folder [bold]{escape(str(folder.path))}[/bold]")
         _go_on(project, folder, field, models, engine, cores, stages)
@@ -66,13 +76,8 @@ def run_new(
 
 def run_resumed(project: Project, name: str) -> RunFolder:
     """Go on with a run that was cut off, or do nothing where it is complete."""
-    folder = find_run(project.runs, name)
-    header = folder.header()
+    folder, header, models = run_to_go_on_with(project, name)
     board = header.board
-    models = [project.model(name) for name in board.all_models()]
-    if _digest(models) != header.model_digest:
-        names = " or ".join(f"'{model.name}'" for model in models)
-        raise UsageError(f"The model {names} has changed since {folder.path.name}: run anew.")
     engine = make_engine(board.engine)
     contestants = project.contestants()
     variants = tuple(entrant.variant for entrant in header.entrants)
@@ -93,6 +98,33 @@ def run_resumed(project: Project, name: str) -> RunFolder:
     return folder
 
 
+def board_and_models(
+    project: Project, board_name: str, model_name: str | None
+) -> tuple[Board, list[Model]]:
+    """A board, and what it serves: its own models, or the one of that name."""
+    board = load_board(project.boards, board_name)
+    if model_name is not None:
+        board = board.model_copy(update={"model": model_name, "models": ()})
+    return board, [project.model(name) for name in board.all_models()]
+
+
+def run_to_go_on_with(project: Project, name: str) -> tuple[RunFolder, RunHeader, list[Model]]:
+    """A run of contestants and its models. Raises ``UsageError`` where it is of something else, or
+    where they have changed."""
+    folder = find_run(project.runs, name)
+    header = folder.header()
+    if header.target is not None:
+        raise UsageError(
+            f"{folder.path.name} is of a service of your own: "
+            f"servemark attack --resume {folder.path.name}"
+        )
+    models = [project.model(name) for name in header.board.all_models()]
+    if digest_of(models) != header.model_digest:
+        names = " or ".join(f"'{model.name}'" for model in models)
+        raise UsageError(f"The model {names} has changed since {folder.path.name}: run anew.")
+    return folder, header, models
+
+
 def _go_on(
     project: Project,
     folder: RunFolder,
@@ -105,51 +137,45 @@ def _go_on(
     if cores.warning:
         stages.say(f"  [yellow]weak results[/yellow] {escape(cores.warning)}")
     bench = make_workbench(project, field, models[0], engine, cores, *models[1:])
-    try:
-        run_board(bench, folder, RunTalk(stages))
-    except (KeyboardInterrupt, ServemarkError):
-        stages.say(
-            f"Stopped; what was measured is kept: servemark run --resume {escape(folder.path.name)}"
-        )
-        raise
-    finally:
-        if folder.trials() or folder.verifications():
-            write_reports(folder)
+    with reports_at_the_end(folder, stages, "servemark run --resume"):
+        run_board(bench, folder, RunTalk(stages, folder.header(), folder.verifications()))
 
 
 def _cores(board: Board, variants: Iterable[Variant]) -> Cores:
     return cores_for(variants, max(cell.load.engine_threads for cell in board.all_cells()))
 
 
-def _header(
-    project: Project,
+def header_of(
     board: Board,
     models: Sequence[Model],
-    engine: LoadEngine,
-    field: Field,
-    cores: Cores,
-    toolbox: Toolbox,
     command: str,
+    *,
+    machine: Machine,
+    cores: Cores,
+    tools: Mapping[str, str],
+    entrants: Sequence[Entrant],
+    excluded: Sequence[Exclusion],
 ) -> RunHeader:
+    """What a run of contestants is that begins now."""
     return RunHeader(
         schema_version=SCHEMA_VERSION,
         servemark_version=__version__,
         created_utc=datetime.now(UTC).isoformat(timespec="seconds"),
         command=command,
         board=board,
-        machine=this_machine(),
+        machine=machine,
         cores=cores,
-        tools=_tools(engine, field, toolbox),
-        model_digest=_digest(models),
+        tools=dict(tools),
+        model_digest=digest_of(models),
         golden_images=sum(
             len(pick_images(model.golden.images, board.golden_images)) for model in models
         ),
-        entrants=tuple(_entrant(project, field, variant, toolbox) for variant in field.variants),
-        excluded=field.excluded,
+        entrants=tuple(entrants),
+        excluded=tuple(excluded),
     )
 
 
-def _digest(models: Sequence[Model]) -> str:
+def digest_of(models: Sequence[Model]) -> str:
     """The digest of one model, or one over those of several."""
     digests = [model.digest() for model in models]
     return digests[0] if len(models) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
@@ -164,29 +190,11 @@ def _tools(engine: LoadEngine, field: Field, toolbox: Toolbox) -> dict[str, str]
     return {name: version for name, version in sorted(found.items()) if version is not None}
 
 
-def _entrant(project: Project, field: Field, variant: Variant, toolbox: Toolbox) -> Entrant:
-    contestant = field.contestants[variant.contestant]
-    environment = environment_of(project.home, contestant, variant.runtime)
-    needs = contestant.language.manifest.needs
-    tools = [toolbox.look(name, need) for name, need in needs.items()]
-    return Entrant(
-        variant=variant,
-        title=contestant.manifest.title,
-        language=contestant.language.manifest.title,
-        homepage=contestant.manifest.homepage,
-        division=contestant.manifest.division,
-        digest=environment.digest(tools),
-        versions=environment.versions(),
-        installed_bytes=installed_bytes(environment.folder),
-        lines_of_code=lines_of_code(contestant.folder),
-        limits=contestant.server(variant.server).limits,
-    )
-
-
 def _check_unchanged(project: Project, header: RunHeader, field: Field, toolbox: Toolbox) -> None:
     """A run must be of one thing: refuse to go on with contestants that are no longer the same."""
     for entrant in header.entrants:
-        now = _entrant(project, field, entrant.variant, toolbox)
+        contestant = field.contestants[entrant.variant.contestant]
+        now = entrant_of(project.home, contestant, entrant.variant, toolbox)
         if now.digest != entrant.digest:
             raise UsageError(
                 f"The contestant '{entrant.variant.contestant}' has changed since the run was "

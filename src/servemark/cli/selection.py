@@ -168,8 +168,9 @@ def _lacking(engine: LoadEngine, toolbox: Toolbox) -> list[Tool]:
 
 
 def cores_for(variants: Iterable[Variant], engine_threads: int) -> Cores:
-    """One core for each worker of the largest variant, and the engine's beside them."""
-    most = max((variant.settings.workers for variant in variants), default=1)
+    """As many cores as the largest variant can infer on at once, and the engine's beside them."""
+    settings = [variant.settings for variant in variants]
+    most = max((each.workers * each.threads for each in settings), default=1)
     return split_cores(available_cores(), most, engine_threads)
 
 

@@ -10,13 +10,22 @@ from pathlib import Path
 from rich.markup import escape
 
 from servemark.catalog import Contestant, Model, select_contestants
+from servemark.cli.battering import battery_lines
 from servemark.cli.console import indented, results, shown_stages
 from servemark.cli.listing import variants_of
 from servemark.cli.project import Project
 from servemark.cli.selection import Field, cores_for, make_engine, make_workbench, prepared_field
 from servemark.plan import obstacle
-from servemark.records import Check, Exclusion, Variant, Verification
-from servemark.run import verify_whole
+from servemark.records import (
+    Battery,
+    BatteryResult,
+    Check,
+    Exclusion,
+    Variant,
+    Verification,
+)
+from servemark.report.battery import battery_matrix
+from servemark.run import put_to_battery, verify_whole
 
 
 def verify_contestants(
@@ -26,13 +35,16 @@ def verify_contestants(
     model_name: str,
     golden_images: int | None,
     as_json: bool,
+    battery: Battery | None = None,
 ) -> bool:
-    """Every line of the contract for every server of them. Returns whether all passed."""
+    """Every line of the contract for every server of them, and the battery of bad inputs where it
+    is given. Returns whether all passed."""
     contestants = project.contestants()
     model = project.model(model_name)
     chosen = select_contestants(contestants, names or ["*"])
     able, unable = _able(chosen, runtimes, model)
     found: list[Verification] = []
+    batteries: list[BatteryResult] = []
     with shown_stages() as stages, tempfile.TemporaryDirectory(prefix="servemark-") as logs:
         field = Field(contestants, able, ())
         field, _ = prepared_field(field, project, project.toolbox(), stages)
@@ -47,6 +59,10 @@ def verify_contestants(
                 stages.say(_headline(verification))
                 for line in _faults(verification):
                     stages.say(line)
+            if battery is not None and verification.failure is None:
+                batteries.append(put_to_battery(bench, variant, battery, Path(logs)))
+                for line in [] if as_json else battery_lines(batteries[-1]):
+                    stages.say(line)
             stages.step()
     if as_json:
         document = {
@@ -54,12 +70,19 @@ def verify_contestants(
                 {**each.model_dump(mode="json"), "id": each.variant.id, "passed": each.passed}
                 for each in found
             ],
+            "batteries": [
+                {**each.model_dump(mode="json"), "id": each.variant.id, "passed": each.passed}
+                for each in batteries
+            ],
             "excluded": [each.model_dump(mode="json") for each in (*field.excluded, *unable)],
         }
         print(json.dumps(document, indent=2))
     else:
         _summarise(found, (*field.excluded, *unable))
-    return bool(found) and not field.excluded and all(each.passed for each in found)
+        if batteries:
+            results.print(battery_matrix(batteries))
+    passed = all(each.passed for each in found) and all(each.passed for each in batteries)
+    return bool(found) and not field.excluded and passed
 
 
 def _able(
