@@ -130,7 +130,8 @@ def toys(tmp_path: Path) -> ToyProject:
 
 @pytest.fixture
 def marked_processes() -> Callable[[str], list[int]]:
-    """Finds living processes whose command line holds a text."""
+    """Finds living processes whose command line or working folder holds a text. Tests run side by
+    side: the text must be of one test alone, such as a path below its ``tmp_path``."""
 
     def find(mark: str) -> list[int]:
         found = []
@@ -138,9 +139,10 @@ def marked_processes() -> Callable[[str], list[int]]:
             if entry.name.isdigit() and int(entry.name) != os.getpid():
                 try:
                     line = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+                    place = str((entry / "cwd").readlink())
                 except OSError:
                     continue
-                if mark in line:
+                if mark in line or mark in place:
                     found.append(int(entry.name))
         return found
 

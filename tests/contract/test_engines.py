@@ -11,7 +11,7 @@ from threading import Thread
 
 import pytest
 
-from servemark.catalog import Model
+from servemark.catalog import Model, requests_of
 from servemark.engines import ENGINES, Assignment
 from servemark.launch import Server, free_port
 from servemark.plan.arrivals import closed_schedule
@@ -53,7 +53,7 @@ def assignment(
     return Assignment(
         endpoint=endpoint,
         cell=Cell(workload=workload, load=Closed(connections=2)),
-        pictures=model.pictures()[:16],
+        requests=requests_of(workload, model.pictures()[:16]),
         schedule=closed_schedule(16, 1),
         duration_s=0.5,
         cores=(),

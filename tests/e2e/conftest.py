@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -59,9 +60,15 @@ def prepared(project: Project) -> Callable[[Variant], None]:
     return ensure
 
 
+def turned(cores: list[int]) -> list[int]:
+    """The cores with another one first for each worker of pytest-xdist."""
+    number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % len(cores)
+    return [*cores[number:], *cores[:number]]
+
+
 @pytest.fixture(scope="session")
 def bench(project: Project) -> Workbench:
     """What verification needs, on two cores where there are two."""
     field = Field(project.contestants(), (), ())
-    cores = split_cores(available_cores(), 1, 1)
+    cores = split_cores(turned(available_cores()), 1, 1)
     return make_workbench(project, field, project.model("mnist"), make_engine("fake"), cores)

@@ -14,6 +14,7 @@ from servemark.catalog import load_board
 
 
 @pytest.mark.slow
+@pytest.mark.load
 @pytest.mark.timeout(900)
 def test_the_quick_board_measures_every_contestant(root: Path, tmp_path: Path) -> None:
     done = subprocess.run(

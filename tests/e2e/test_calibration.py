@@ -12,6 +12,7 @@ import pytest
 
 
 @pytest.mark.slow
+@pytest.mark.load
 @pytest.mark.timeout(600)
 def test_a_quick_calibration_accounts_for_every_request(root: Path, tmp_path: Path) -> None:
     plot, page = tmp_path / "calibration.svg", tmp_path / "calibration.md"

@@ -12,6 +12,7 @@ from tests.conftest import ROOT
 
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.load,
     pytest.mark.timeout(1200),
     pytest.mark.skipif(
         shutil.which("cargo") is None, reason="no cargo: apt-get install cargo-web rustc-web"

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from servemark.catalog import Model
+from servemark.catalog import Model, requests_of
 from servemark.engines import Assignment
 from servemark.engines.native import NativeEngine
 from servemark.plan import schedule_of
@@ -20,7 +20,7 @@ from servemark.stats import Declared, complete, judge
 from servemark.units import seconds_to_ns
 from tests.conftest import ToyProject
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.load, pytest.mark.timeout(300)]
 
 MANY = '[[cells]]\nworkloads = ["multipart"]\nconnections = [16]\n'
 
@@ -111,7 +111,7 @@ def gates_under_load(server: TruthServer, model: Model, scratch: Path) -> set[Ga
     assignment = Assignment(
         endpoint=server.endpoint,
         cell=cell,
-        pictures=model.pictures()[:1],
+        requests=requests_of("get", model.pictures()[:1]),
         schedule=schedule_of(cell, seconds_to_ns(duration_s), 1, 1),
         duration_s=duration_s,
         cores=(1,),

@@ -54,3 +54,15 @@ def test_r(project: Project, prepared: Callable[[Variant], None]) -> None:
     prepared(first_variant("r/plumber"))
     folder = ROOT / "contestants" / "r" / "_predictor" / "test"
     assert run(project, folder, ["Rscript", "--vanilla", "predictor_test.R"]) == ""
+
+
+@pytest.mark.field
+def test_rust(project: Project, prepared: Callable[[Variant], None]) -> None:
+    prepared(first_variant("rust/tuned-hyper"))
+    folder = ROOT / "contestants" / "rust" / "tuned-hyper"
+    run(project, folder, ["cargo", "fmt", "--check"])
+    target = str(project.home / "cargo-target")
+    tests = ["cargo", "test", "--locked", "--target-dir", target]
+    said = run(project, folder, [*tests, "-p", "servemark-tuned-hyper", "-p", "predictor"])
+    assert "a_form_that_breaks_off_is_refused ... ok" in said
+    assert "luma_is_bt601_rounded_to_the_nearest ... ok" in said

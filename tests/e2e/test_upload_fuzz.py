@@ -23,6 +23,9 @@ from tests.conftest import ROOT
 # One contestant for each parser of forms.
 FUZZED = (
     "cpp/beast",
+    "go/net-http",
+    "java/vertx",
+    "node/express",
     "python/aiohttp",
     "python/blacksheep",
     "python/django",
@@ -34,6 +37,8 @@ FUZZED = (
     "python/sanic",
     "python/starlette",
     "python/tornado",
+    "r/plumber",
+    "rust/axum",
 )
 REFUSALS = {400, 415, 422}
 

@@ -14,7 +14,7 @@ import signal
 import sys
 import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler, HTTPServer, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +23,7 @@ from PIL import Image
 
 MODES = (
     *("good", "wrong", "hangs", "exits", "dies", "slow", "stubborn", "litters", "chatty"),
-    *("forks", "closes", "caches"),
+    *("forks", "closes", "caches", "rude", "leaks", "mixes-up", "falls", "one-by-one"),
 )
 
 ENOUGH_TO_VERIFY = 40
@@ -114,6 +114,7 @@ class Handler(BaseHTTPRequestHandler):
     predictor: Predictor
     mode: str
     served = 0
+    kept: list[bytes] = []
     slow_part = threading.Lock()
 
     def log_message(self, format: str, *args: object) -> None:
@@ -184,17 +185,29 @@ class Handler(BaseHTTPRequestHandler):
                 time.sleep(0.01)
             # As large as a cache of answers for users' own images would be: never all of them.
             self.predictor.known = {content: body}
+        if self.mode == "rude":
+            self._fail(422, "<img src=x onerror=document.title='taken'>")
+            return
+        if self.mode == "mixes-up" and self.kept:
+            body = self.kept.pop()
         if self.mode == "wrong":
             body = b'{"data": {"digit": 7, "probability": 0.987654321}}'
         if self.mode == "slow":
             time.sleep(0.05)
         if self.mode == "dies" and Handler.served > ENOUGH_TO_VERIFY:
+            self.slow_part.acquire()  # never given back: a busy machine may be slow to deliver it
             sys.stderr.write("out of luck\n")
             sys.stderr.flush()
             os.kill(os.getpid(), signal.SIGSEGV)
         self._reply(200, body)
 
     def _fail(self, status: int, message: str) -> None:
+        if self.mode == "falls" and status == 422:
+            os.kill(os.getpid(), signal.SIGSEGV)
+        if self.mode == "leaks":
+            self.kept.append(os.urandom(50_000))
+        if self.mode == "mixes-up":
+            self.kept.append(b'{"data": {"digit": 7, "probability": 0.987654321}}')
         self._reply(status, json.dumps({"data": None, "error": message}).encode())
 
     def _reply(self, status: int, body: bytes) -> None:
@@ -224,9 +237,10 @@ def form_file(content_type: str, body: bytes) -> bytes:
 class Server(ThreadingHTTPServer):
     daemon_threads = False
     block_on_close = True
+    request_queue_size = 128
 
 
-def share_with_children(server: Server) -> None:
+def share_with_children(server: HTTPServer) -> None:
     """Two more processes accept connections, whatever WORKERS says; they end with the first."""
     parent = os.getpid()
     for _ in range(2):
@@ -252,8 +266,9 @@ def main() -> None:
     if mode == "litters" and os.fork() == 0:
         os.setsid()
         time.sleep(3600)
+    make = HTTPServer if mode == "one-by-one" else Server
     try:
-        server = Server((os.environ.get("HOST", "127.0.0.1"), Handler.predictor.port), Handler)
+        server = make((os.environ.get("HOST", "127.0.0.1"), Handler.predictor.port), Handler)
     except OSError as error:
         refuse_start(f"cannot listen: {error}")
     if mode == "stubborn":

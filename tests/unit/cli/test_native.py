@@ -47,7 +47,8 @@ def test_an_open_loop_offers_its_rate_and_reports_response_times(toys: ToyProjec
     report = json.loads(done.stdout)
     (cell,) = report["cells"]
     assert (cell["id"], cell["rate_per_s"]) == ("raw/r40", 40)
-    (result,) = RunFolder(toys.runs()[0]).trials()
+    # A busy machine may have had it measured again.
+    result = RunFolder(toys.runs()[0]).trials()[-1]
     assert result.load is not None
     counts = result.load.counts
     # Poisson with a mean of 40: beyond 15 and 80 lies less than one in a million.
@@ -59,6 +60,7 @@ def test_an_open_loop_offers_its_rate_and_reports_response_times(toys: ToyProjec
 
 
 @pytest.mark.slow
+@pytest.mark.load
 def test_a_slow_server_cannot_achieve_what_is_offered(toys: ToyProject) -> None:
     """One answer takes 50 ms and there are two connections: 40/s at most, of 400/s offered."""
     toys.add("slow")

@@ -60,7 +60,7 @@ def test_the_whole_corpus_is_sent_byte_for_byte_and_in_turn(
         Assignment(
             endpoint=endpoint,
             cell=Cell(workload=workload, load=Closed(connections=2)),
-            pictures=pictures,
+            requests=requests_of(workload, pictures),
             schedule=closed_schedule(len(pictures), 1),
             duration_s=0.7,
             cores=(),

@@ -311,6 +311,26 @@ def test_with_several_models_every_variant_enters_with_each_that_it_can_serve(ro
     assert all(parse_variant(variant.id) == variant for variant in variants)
 
 
+def test_with_several_set_ups_every_variant_enters_with_each(root: Path) -> None:
+    contestants = load_contestants(root / "contestants")
+    board = load_board(root / "boards", "quick")
+    set_ups = (Settings(), Settings(threads=2), Settings(workers=2))
+    variants, excluded = cross(
+        board.model_copy(update={"set_ups": set_ups}),
+        [contestants["go/net-http"], contestants["r/plumber"]],
+        [load_model(root / "models", "mnist")],
+    )
+    assert {(v.contestant, v.settings.workers, v.settings.threads) for v in variants} == {
+        ("go/net-http", 1, 1),
+        ("go/net-http", 1, 2),
+        ("go/net-http", 2, 1),
+        ("r/plumber", 1, 1),
+        ("r/plumber", 1, 2),
+    }
+    assert [each.name for each in excluded] == ["r/plumber@builtin+base-r,workers=2"]
+    assert all(parse_variant(variant.id) == variant for variant in variants)
+
+
 def test_a_runtime_that_the_model_has_is_taken_where_the_board_names_none(root: Path) -> None:
     express = load_contestants(root / "contestants")["node/express"]
     convolutional = load_model(root / "models", "mnist-cnn")
@@ -323,3 +343,25 @@ def test_a_runtime_that_the_model_has_is_taken_where_the_board_names_none(root: 
     variants, excluded = cross(field, [express], [only_tfjs])
     assert [variant.runtime for variant in variants] == ["tfjs"]
     assert excluded == []
+
+
+def lost_generator(trial: Trial) -> TrialResult:
+    return result(trial, None, Fault(gate=Gate.GENERATORS, reason="right was lost", remedy="look"))
+
+
+def test_a_trial_that_lost_its_load_generator_is_begun_anew_and_is_no_attempt() -> None:
+    plan = Plan(board(blocks=1), VARIANTS[:1])
+    fault = Fault(gate=Gate.LITTLE, reason="busy", remedy="wait")
+    outcomes = [lost_generator, lambda t: result(t, None, fault), lost_generator]
+
+    def outcome(trial: Trial) -> TrialResult:
+        tried = trial.attempt - 1
+        return outcomes[tried](trial) if tried < 3 else answered(trial, 1000)
+
+    history = carried_out(plan, outcome)
+    first = [each for each in history if each.trial.cell.id == history[0].trial.cell.id]
+    assert [each.trial.attempt for each in first] == [1, 2, 3, 4]
+    assert first[-1].verdict.valid
+    endless = carried_out(plan, lost_generator)
+    assert len(endless) == 2 * 4
+    assert given_up(endless) == set()

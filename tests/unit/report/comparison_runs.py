@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -79,11 +79,43 @@ def make_run(
 
     The rest is by variant id: peak memory, errors in every slice, and what describes it.
     """
-    variants = {name: _variant(name) for name in speeds}
+    folder = create_run(
+        root,
+        make_header(
+            speeds,
+            board=board,
+            digests=digests,
+            versions=versions,
+            header={"created_utc": f"2026-11-22T18:{minute:02}:00+00:00", **(header or {})},
+        ),
+    )
+    number = 0
+    for name in speeds:
+        for block, speed in enumerate(speeds[name]):
+            for cell in board.all_cells():
+                trial = Trial(number=number, block=block, variant=_variant(name), cell=cell)
+                memory = (pss_bytes or {}).get(name, 60e6) * STEADY[block % 3]
+                failed = (errors or {}).get(name, 0)
+                folder.append_trial(
+                    trial_result(trial, cell, speed, memory, failed, name in failing),
+                )
+                number += 1
+    return folder
+
+
+def make_header(
+    names: Iterable[str],
+    *,
+    board: Board = BOARD,
+    digests: Mapping[str, str] | None = None,
+    versions: Mapping[str, str] | None = None,
+    header: Mapping[str, Any] | None = None,
+) -> RunHeader:
+    """What describes a run of those variants."""
     content: dict[str, Any] = {
         "schema_version": 1,
         "servemark_version": "0.1.0",
-        "created_utc": f"2026-11-22T18:{minute:02}:00+00:00",
+        "created_utc": "2026-11-22T18:00:00+00:00",
         "command": "servemark run two",
         "board": board,
         "machine": MACHINE,
@@ -93,7 +125,7 @@ def make_run(
         "golden_images": 512,
         "entrants": tuple(
             Entrant(
-                variant=variant,
+                variant=_variant(name),
                 title=name,
                 language=name.split("/")[0],
                 homepage="https://example.org/",
@@ -101,24 +133,12 @@ def make_run(
                 digest=(digests or {}).get(name, "a" * 64),
                 versions={"onnxruntime": (versions or {}).get(name, "1.23.1")},
             )
-            for name, variant in variants.items()
+            for name in names
         ),
         "excluded": (),
         **(header or {}),
     }
-    folder = create_run(root, RunHeader(**content))
-    number = 0
-    for name, variant in variants.items():
-        for block, speed in enumerate(speeds[name]):
-            for cell in board.all_cells():
-                trial = Trial(number=number, block=block, variant=variant, cell=cell)
-                memory = (pss_bytes or {}).get(name, 60e6) * STEADY[block % 3]
-                failed = (errors or {}).get(name, 0)
-                folder.append_trial(
-                    _result(trial, cell, speed, memory, failed, name in failing),
-                )
-                number += 1
-    return folder
+    return RunHeader(**content)
 
 
 def steady(**changed: float) -> dict[str, list[float]]:
@@ -139,9 +159,10 @@ def _variant(name: str) -> Variant:
     return found
 
 
-def _result(
+def trial_result(
     trial: Trial, cell: Cell, speed: float, memory: float, failed: int, invalid: bool
 ) -> TrialResult:
+    """A trial of that speed, twice as much for GET."""
     per_s = speed * (2 if cell.workload == "get" else 1)
     answered = round(per_s * SLICE_NS / 1e9)
     service_ns = round(16e9 / per_s)

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
+import numpy as np
 import pytest
 
 from servemark.plan import Plan
@@ -38,7 +39,9 @@ from servemark.records import (
     parse_variant,
 )
 from servemark.report import Report, build_report
-from servemark.store import create_run
+from servemark.samples import ANSWERED, Samples
+from servemark.stats import latencies
+from servemark.store import RunFolder, create_run
 
 SLICE_NS = 2_000_000_000
 SWAY = (1.0, 0.99, 1.01)
@@ -63,7 +66,10 @@ class Known:
         return Variant(contestant=self.contestant, server=self.server, runtime=self.runtime)
 
 
-class MakeReport(Protocol):
+Made = TypeVar("Made", covariant=True)
+
+
+class Make(Protocol[Made]):
     def __call__(
         self,
         knowns: Sequence[Known],
@@ -74,9 +80,12 @@ class MakeReport(Protocol):
         unverified: Mapping[str, str] | None = None,
         excluded: Iterable[Exclusion] = (),
         warning: str | None = None,
-    ) -> Report: ...
+        raw: bool = False,
+    ) -> Made: ...
 
 
+MakeRun = Make[RunFolder]
+MakeReport = Make[Report]
 CELLS = ("get/c16", "multipart/c16", "raw/c16", "multipart/c1", "multipart/c64")
 
 
@@ -229,6 +238,39 @@ def trial_result(trial: Trial, known: Known, failure: str | None) -> TrialResult
     )
 
 
+def raw_samples(known: Known, cell: str) -> Samples:
+    """2,000 answers: the k-th fastest of a thousand took k µs × 1,000 ÷ the speed, each twice."""
+    steps_ns = np.repeat(np.arange(1, 1001), 2) * (10**6 / known.per_s[cell])
+    service_ns = np.random.default_rng(1).permutation(steps_ns.astype(np.int64))
+    count = len(service_ns)
+    sent_ns = np.arange(count, dtype=np.int64) * 1000
+    done_ns = sent_ns + service_ns
+    return Samples(
+        request=np.zeros(count, np.uint32),
+        intended_ns=sent_ns,
+        sent_ns=sent_ns,
+        first_byte_ns=done_ns,
+        done_ns=done_ns,
+        status=np.full(count, 200, np.int16),
+        ending=np.full(count, ANSWERED, np.uint8),
+        body=np.zeros(count, np.int32),
+        right=np.ones(count, np.int8),
+        bodies=[b"{}"],
+    )
+
+
+def with_samples(folder: RunFolder, result: TrialResult, known: Known) -> TrialResult:
+    """The trial as an engine leaves it that keeps samples, which are in the folder."""
+    if result.load is None:
+        return result
+    samples = raw_samples(known, result.trial.cell.id)
+    load = result.load.model_copy(
+        update={"engine": "native", "latency": None, "latencies": latencies(samples)}
+    )
+    name = folder.keep_samples(result.trial, samples)
+    return result.model_copy(update={"load": load, "samples": name})
+
+
 def verdict(failure: str | None) -> Verdict:
     if failure is None:
         return Verdict()
@@ -247,10 +289,11 @@ def verification(variant: Variant, fault: str | None) -> Verification:
 
 
 @pytest.fixture(scope="session")
-def make_report(tmp_path_factory: pytest.TempPathFactory) -> MakeReport:
-    """Writes a run folder with those variants' trials, as ``servemark run`` does, and reports it.
+def make_run(tmp_path_factory: pytest.TempPathFactory) -> MakeRun:
+    """Writes a run folder with those variants' trials, as ``servemark run`` does.
 
-    ``failing`` and ``unverified`` give, by variant id, how a variant's trials or its check failed.
+    ``failing`` and ``unverified`` give, by variant id, how a variant's trials or its check failed;
+    ``raw`` keeps samples.
     """
 
     def make(
@@ -262,7 +305,8 @@ def make_report(tmp_path_factory: pytest.TempPathFactory) -> MakeReport:
         unverified: Mapping[str, str] | None = None,
         excluded: Iterable[Exclusion] = (),
         warning: str | None = None,
-    ) -> Report:
+        raw: bool = False,
+    ) -> RunFolder:
         board = board or default_board()
         root: Path = tmp_path_factory.mktemp("runs")
         folder = create_run(root, header(board, knowns, excluded, warning))
@@ -275,11 +319,28 @@ def make_report(tmp_path_factory: pytest.TempPathFactory) -> MakeReport:
         history: list[TrialResult] = []
         while (trial := plan.next(history)) is not None and len(history) != stop_after:
             name = trial.variant.original().id
-            history.append(trial_result(trial, by_id[name], (failing or {}).get(name)))
+            result = trial_result(trial, by_id[name], (failing or {}).get(name))
+            history.append(with_samples(folder, result, by_id[name]) if raw else result)
             folder.append_trial(history[-1])
-        return build_report(folder)
+        return folder
 
     return make
+
+
+@pytest.fixture(scope="session")
+def make_report(make_run: MakeRun) -> MakeReport:
+    """The report of a run that ``make_run`` writes."""
+
+    def make(knowns: Sequence[Known], **options: Any) -> Report:
+        return build_report(make_run(knowns, **options), samples=True)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def raw_run(make_run: MakeRun) -> RunFolder:
+    """A whole run of three variants that kept its samples."""
+    return make_run([FIELD[0], FIELD[1], FIELD[5]], raw=True)
 
 
 @pytest.fixture(scope="session", name="seed_board")

@@ -22,7 +22,8 @@ def test_the_headline_names_the_winner_and_how_far_the_others_are(report: Report
     # 5,200 ÷ 325 = 16; the seventh of 13 is tornado with 1,650, and 5,200 ÷ 1,650 = 3.15
     assert Findings(report).headline() == (
         "For an image uploaded as a form, on 1 core with 16 connections, go/net-http answers 5,200 "
-        "a second: 16× what r/plumber does, the slowest of 13, and 3.2× the median."
+        "a second: 16× what r/plumber does, the slowest of 13, and 3.2× the median; it takes 58.0 "
+        "MiB, 69 % of the memory of r/plumber."  # 58 ÷ 84
     )
 
 
@@ -56,7 +57,7 @@ def test_a_runner_up_that_cannot_be_told_apart_shares_the_place(
     assert findings.doubt() == (
         "But python/aiohttp cannot be told apart from go/net-http, so that first place is shared."
     )
-    assert [row.place for row in findings.ranking()] == ["1=", "1="]
+    assert [row.place for row in findings.ranking()] == ["1–2", "1–2"]
 
 
 def test_a_winner_out_of_reach_is_not_doubted(report: Report) -> None:

@@ -8,14 +8,25 @@ from typing import Any
 
 import jsonschema
 import pytest
+from typer.testing import CliRunner
 
+from servemark.cli.app import app
 from servemark.report import REPORTS, Report, report_schema
+from tests.conftest import ROOT
 from tests.unit.report.test_findings import ARM
 
 
 def test_the_json_of_a_run_satisfies_the_schema(report: Report) -> None:
     jsonschema.Draft202012Validator.check_schema(report_schema())
     jsonschema.validate(json.loads(REPORTS["json"](report)), report_schema())
+
+
+def test_the_schema_is_printed_as_it_is_published() -> None:
+    ended = CliRunner().invoke(app, ["report", "--schema"])
+    assert ended.exit_code == 0, ended.output
+    published = (ROOT / "docs" / "report.schema.json").read_text(encoding="utf-8")
+    assert ended.stdout == published, "servemark report --schema > docs/report.schema.json"
+    assert json.loads(published) == report_schema()
 
 
 def test_the_json_of_an_empty_run_satisfies_the_schema(

@@ -74,6 +74,7 @@ def results() -> list[Result]:
                     variant=name,
                     cell=CELL,
                     rank=standings[name].rank,
+                    last_rank=standings[name].last,
                     tied_with=standings[name].tied_with,
                     figures={"throughput_per_s": figure},
                     throughput_by_block=speeds[name],

@@ -12,7 +12,8 @@ import pytest
 from rich.console import Console
 
 from servemark.report import Report, render_text
-from servemark.report.text import bar
+from servemark.report.bars import bar, end_of_scale, whiskered
+from servemark.report.model import Figure
 
 
 def shown(report: Report, width: int = 80, *, terminal: bool = False) -> str:
@@ -124,6 +125,31 @@ def test_empty_runs_and_runs_of_failures_have_no_table(
     text = shown(make_report(field[:2], failing=failing))
     assert "No server could be ranked" in text
     assert "GET÷form" not in text
+
+
+def test_variants_that_cannot_be_told_apart_are_joined(report: Report) -> None:
+    third = {"python/aiohttp@builtin+onnxruntime", "python/aiohttp@gunicorn+onnxruntime"}
+    tied = tuple(
+        result.model_copy(update={"rank": 3, "last_rank": 4}) if result.variant in third else result
+        for result in report.results
+    )
+    lines = shown(report.model_copy(update={"results": tied})).splitlines()
+    ranks = {line.split()[1]: line.split()[0] for line in lines if re.match(r" *\d+", line)}
+    assert ranks["python/aiohttp@builtin"] == "3–4╮"
+    assert ranks["python/aiohttp@gunicorn"] == "3–4╯"
+    assert ranks["go/net-http"] == "1"
+
+
+def test_whiskers_span_the_interval_where_it_is_wider_than_a_character() -> None:
+    wide = whiskered(Figure(value=50, low=31, high=85, blocks=3), 100, 10)
+    assert wide.plain == "███├┼───┤"
+    beyond = whiskered(Figure(value=50, low=42, high=300, blocks=3), 100, 8)
+    assert beyond.plain == "███┼───→"
+    assert whiskered(Figure(value=51, low=50.5, high=51.5, blocks=3), 100, 8).plain == "████▏"
+    assert whiskered(Figure(value=50, low=None, high=None, blocks=1), 100, 8).plain == "████"
+    assert whiskered(Figure(value=50, low=-9, high=60, blocks=2), 100, 10).plain == "├───┼┤"
+    assert end_of_scale([Figure(value=2, low=1, high=9, blocks=2)]) == 3
+    assert end_of_scale([]) == 1
 
 
 def test_bars_are_in_proportion() -> None:

@@ -56,7 +56,7 @@ def assignment(scratch: Path) -> Assignment:
     return Assignment(
         endpoint=Endpoint(host="127.0.0.1", port=9),
         cell=Cell(workload="get", load=Closed(connections=1)),
-        pictures=[],
+        requests=[],
         schedule=Schedule(order=[]),  # type: ignore[arg-type]
         duration_s=1,
         cores=(),

@@ -12,6 +12,7 @@ from servemark.stats.calibration import (
     bars,
     compare,
     figures_of,
+    over_rounds,
     ratios,
     stalled_response_ns,
 )
@@ -148,3 +149,19 @@ def test_no_request_may_be_unaccounted_for(
 ) -> None:
     kept = KEPT.model_copy(update={"endings": endings, "server_answered": answered})
     assert kept.holds is holds
+
+
+def test_over_rounds_the_median_error_counts_and_the_range_is_kept() -> None:
+    rounds = [
+        comparison({"p50": 1_000_000.0 + 10, "p99": 2_000_000.0 + 900_000}),
+        comparison({"p50": 1_000_000.0 - 30, "p99": 2_000_000.0 + 7}),
+        comparison({"p50": 1_000_000.0 + 20, "p99": 2_000_000.0 - 5}),
+    ]
+    found = over_rounds(rounds)
+    p50, p75, _, p99, *_ = found.deviations
+    assert (p50.error_ns, p50.lowest_ns, p50.highest_ns) == (10, -30, 20)
+    assert (p99.error_ns, p99.lowest_ns, p99.highest_ns) == (7, -5, 900_000)
+    assert p99.found_ns == 2_000_007
+    assert (p75.error_ns, p75.lowest_ns) == (None, None)
+    assert (found.rounds, found.requests, found.recorded) == (3, 15, 15)
+    assert over_rounds(rounds[:1]) == rounds[0]

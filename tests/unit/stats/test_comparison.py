@@ -171,9 +171,9 @@ def test_those_far_apart_are_ranked_and_those_alike_are_tied() -> None:
         "higher",
     )
     assert list(found) == ["fast", "alike", "slow"] or list(found) == ["alike", "fast", "slow"]
-    assert found["fast"] == Standing(1, ("alike",))
-    assert found["alike"] == Standing(1, ("fast",))
-    assert found["slow"] == Standing(3, ())
+    assert found["fast"] == Standing(1, 2, ("alike",))
+    assert found["alike"] == Standing(1, 2, ("fast",))
+    assert found["slow"] == Standing(3, 3, ())
 
 
 def test_lower_is_better_turns_the_order_round() -> None:
@@ -190,9 +190,9 @@ def test_a_tie_that_is_not_transitive_shows() -> None:
         [110 + jitter, 105 + 40 * jitter[[2, 4, 0, 5, 1, 3]], 100 + jitter[[3, 0, 4, 1, 5, 2]]]
     )
     found = ranked(table)
-    assert found["0"] == Standing(1, ("1",))
-    assert found["1"] == Standing(1, ("0", "2"))
-    assert found["2"] == Standing(2, ("1",))
+    assert found["0"] == Standing(1, 2, ("1",))
+    assert found["1"] == Standing(1, 3, ("0", "2"))
+    assert found["2"] == Standing(2, 3, ("1",))
 
 
 def test_what_is_below_the_second_is_below_the_first_too() -> None:
@@ -203,6 +203,7 @@ def test_what_is_below_the_second_is_below_the_first_too() -> None:
     table[2, :4] = np.nan
     found = ranked(table)
     assert [found[name].rank for name in "012"] == [1, 2, 3]
+    assert [found[name].last for name in "012"] == [1, 2, 3]
     assert found["0"].tied_with == ("2",)
     assert found["1"].tied_with == ()
 
@@ -223,6 +224,20 @@ def test_no_two_that_are_told_apart_stand_reversed(missing: float) -> None:
                 tied = later in found[name].tied_with
                 assert tied == (name in found[later].tied_with)
                 assert found[name].rank < found[later].rank or tied
+
+
+@pytest.mark.parametrize("noise", [0.01, 0.03, 0.1])
+def test_the_places_hold_the_true_ones_of_all_at_once(noise: float) -> None:
+    random = np.random.default_rng(15)
+    means = np.exp(np.linspace(0.5, 0, 10))[:, None]
+    missed, widths = 0, []
+    for _ in range(300):
+        found = ranked(means * np.exp(noise * random.standard_normal((10, 5))))
+        places = [found[str(true)] for true in range(10)]
+        missed += any(not each.rank <= true + 1 <= each.last for true, each in enumerate(places))
+        widths += [each.last - each.rank for each in places]
+    assert missed / 300 <= 0.05
+    assert np.mean(widths) < 6
 
 
 @pytest.mark.parametrize("count", [3, 5, 10])
@@ -261,13 +276,13 @@ def test_a_name_with_one_block_is_judged_by_the_noise_of_the_others() -> None:
     )
     table[3, 1:] = np.nan
     found = ranked(table)
-    assert found["3"] == Standing(4, ())
+    assert found["3"] == Standing(4, 4, ())
 
 
 def test_names_without_values_are_left_out_and_a_lone_one_is_first() -> None:
     assert rank({}, "higher") == {}
     assert rank({"none": {}, "nan": {0: math.nan}}, "higher") == {}
-    assert rank({"a": {0: 1.0}, "none": {}}, "lower") == {"a": Standing(1, ())}
+    assert rank({"a": {0: 1.0}, "none": {}}, "lower") == {"a": Standing(1, 1, ())}
     apart = rank({"a": {0: 1.0, 1: 2.0}, "b": {2: 3.0, 3: 4.0}}, "higher")
     assert {name: each.rank for name, each in apart.items()} == {"a": 1, "b": 1}
 
@@ -281,5 +296,5 @@ def test_zeros_rank_without_logarithms() -> None:
         },
         "lower",
     )
-    assert found["clean"] == Standing(1, ("clean too",))
-    assert found["failing"] == Standing(3, ())
+    assert found["clean"] == Standing(1, 2, ("clean too",))
+    assert found["failing"] == Standing(3, 3, ())

@@ -13,6 +13,7 @@ from servemark.records import (
     CellGroup,
     Cores,
     Machine,
+    NodeEvent,
     RunHeader,
     Trial,
     TrialResult,
@@ -167,3 +168,18 @@ def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "runs").write_text("a file, not a folder")
     with pytest.raises(StoreError, match=r"cannot be written \(Not a directory\)"):
         create_run(tmp_path / "runs", header())
+
+
+def test_what_became_of_nodes_is_read_back_and_there_are_none_on_one_machine(
+    folder: RunFolder,
+) -> None:
+    assert folder.nodes() == []
+    event = NodeEvent(at_utc="2026-11-26T04:00:00Z", node="one", what="lost", reason="it is gone")
+    folder.append_node(event)
+    assert folder.nodes() == [event]
+
+
+def test_samples_from_another_machine_are_kept_as_they_came(folder: RunFolder) -> None:
+    name = folder.keep_packed_samples(trial(7).trial, b"columns")
+    assert name == "samples/00007.parquet"
+    assert (folder.path / name).read_bytes() == b"columns"

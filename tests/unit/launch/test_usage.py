@@ -1,0 +1,31 @@
+"""What a process tree uses."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+from servemark.launch import tree_use
+
+CHURN = """
+import threading
+print(flush=True)
+while True:
+    threads = [threading.Thread(target=str) for _ in range(50)]
+    for thread in threads:
+        thread.start()
+"""
+
+
+def test_a_process_whose_threads_come_and_go_is_never_missed() -> None:
+    """As a server's whose threads each serve a connection, when all are closed at once."""
+    command = [sys.executable, "-c", CHURN]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        try:
+            assert process.stdout is not None
+            process.stdout.readline()
+            for _ in range(200):
+                assert process.pid in tree_use(os.getpid()).cpu_ns_by_process
+        finally:
+            process.kill()
