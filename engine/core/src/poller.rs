@@ -36,11 +36,22 @@ impl Events {
     }
 }
 
+/// A loop that always has something to poll for still sleeps now and then, at most so long at once. What else wants the
+/// core gets it then; and with real-time priority the kernel would take it away for 50 ms in every second that knows
+/// less sleep than that.
+const NAP_NS: i64 = 70_000;
+/// How long it may be awake for each time unit of sleep: 1/16 of the time is slept, if not busy.
+const AWAKE_PER_SLEEP: i64 = 15;
+/// How much of that can be saved up.
+const LONGEST_AWAKE_NS: i64 = 100_000_000;
+
 /// An epoll instance and the time it spent spinning.
 pub(crate) struct Poller {
     epoll: OwnedFd,
     longest_spin_ns: i64,
     busy_poll: bool,
+    /// When it has been awake long enough.
+    tired_ns: i64,
     pub spin_ns: i64,
     pub waits: u64,
 }
@@ -50,7 +61,7 @@ impl Poller {
     /// a due time and before falling asleep with answers expected.
     pub fn new(longest_spin_ns: i64, busy_poll: bool) -> Result<Self, Errno> {
         let epoll = epoll::create(CreateFlags::CLOEXEC)?;
-        Ok(Self { epoll, longest_spin_ns, busy_poll, spin_ns: 0, waits: 0 })
+        Ok(Self { epoll, longest_spin_ns, busy_poll, tired_ns: 0, spin_ns: 0, waits: 0 })
     }
 
     /// Watches `socket`, edge-triggered, under the number `token`.
@@ -80,23 +91,39 @@ impl Poller {
                 return Ok(());
             }
         }
-        self.poll(events, asleep_until_ns - now_ns)
+        self.sleep(events, asleep_until_ns - now_ns, now_ns).map(drop)
     }
 
     /// Polls until there are events or `until_ns` is reached, at least once; gives the time then. What counts as
-    /// spinning is all but the poll that found events, which would have been needed anyway.
+    /// spinning is all but naps and the poll that found events, which would have been needed anyway.
     fn spin(&mut self, events: &mut Events, until_ns: i64, began_ns: i64) -> Result<i64, Errno> {
         let mut polled_ns = began_ns;
         loop {
-            self.poll(events, 0)?;
-            let now_ns = now_ns();
+            let naps = !self.busy_poll && polled_ns > self.tired_ns && until_ns - polled_ns > 2 * NAP_NS;
+            let now_ns = if naps {
+                self.sleep(events, NAP_NS, polled_ns)?
+            } else {
+                self.poll(events, 0)?;
+                now_ns()
+            };
             let found = !events.0.is_empty();
+            if !found && !naps {
+                self.spin_ns += now_ns - polled_ns;
+            }
             if found || now_ns >= until_ns {
-                self.spin_ns += if found { polled_ns } else { now_ns } - began_ns;
                 return Ok(now_ns);
             }
             polled_ns = now_ns;
         }
+    }
+
+    /// Sleeps until there are events, at most so long; gives the time then.
+    fn sleep(&mut self, events: &mut Events, timeout_ns: i64, began_ns: i64) -> Result<i64, Errno> {
+        self.poll(events, timeout_ns)?;
+        let now_ns = now_ns();
+        let earned_ns = (now_ns - began_ns).saturating_mul(1 + AWAKE_PER_SLEEP);
+        self.tired_ns = self.tired_ns.max(began_ns).saturating_add(earned_ns).min(now_ns + LONGEST_AWAKE_NS);
+        Ok(now_ns)
     }
 
     fn poll(&mut self, events: &mut Events, timeout_ns: i64) -> Result<(), Errno> {
