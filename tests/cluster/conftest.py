@@ -62,8 +62,9 @@ def ray_path() -> str:
 class Cluster:
     """Ray on some hosts; the first one is its head, and leads runs."""
 
-    def __init__(self, machines: list[Host], ray_path: str) -> None:
+    def __init__(self, machines: list[Host], ray_path: str, cores: Mapping[str, int]) -> None:
         self.hosts = {host.name: host for host in machines}
+        self._cores = cores
         self._ray_path = ray_path
         self._head = machines[0]
 
@@ -78,10 +79,12 @@ class Cluster:
         }
 
     def join(self, host: Host, resources: Mapping[str, int]) -> None:
-        """``ray start`` on that host."""
+        """``ray start`` on that host, which keeps to its core if it has one."""
         head = self._head.address
         role = ("--head", "--port=6379", "--include-dashboard=false")
+        core = self._cores.get(host.name)
         host.run(
+            *(() if core is None else ("taskset", "--cpu-list", str(core))),
             *(sys.executable, "-m", "ray.scripts.scripts", "start"),
             *(role if host is self._head else (f"--address={head}:6379",)),
             *(f"--node-ip-address={host.address}", "--disable-usage-stats", "--num-cpus=1"),
@@ -106,11 +109,15 @@ class Cluster:
 
 @contextmanager
 def cluster_of(
-    resources: Mapping[str, Mapping[str, int]], folder: Path, ray_path: str
+    resources: Mapping[str, Mapping[str, int]],
+    folder: Path,
+    ray_path: str,
+    cores: Mapping[str, int] | None = None,
 ) -> Iterator[Cluster]:
-    """A cluster of the hosts that are named, with these resources."""
+    """A cluster of the hosts that are named, with these resources; ``cores`` gives a host one of
+    this machine's cores."""
     with hosts(list(resources), folder) as machines:
-        cluster = Cluster(machines, ray_path)
+        cluster = Cluster(machines, ray_path, cores or {})
         for host in machines:
             cluster.join(host, resources[host.name])
         yield cluster

@@ -86,7 +86,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="servemark-") as name:
         folder = Path(name)
         three = {"server": WHOLE, "left": LOAD, "right": LOAD}
-        with cluster_of(three, folder / "three", ray) as cluster:
+        # The server is to have a core that no generator takes.
+        cores = {"server": 0, "left": 1, "right": 1}
+        with cluster_of(three, folder / "three", ray, cores) as cluster:
             compare_generators(cluster, folder)
         spread({"lead": NONE, "one": BOTH}, folder / "alone", ray)
         spread({"lead": NONE, "one": BOTH, "two": BOTH}, folder / "both", ray)

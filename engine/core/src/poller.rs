@@ -42,8 +42,8 @@ impl Events {
 const NAP_NS: i64 = 70_000;
 /// How long it may be awake for each time unit of sleep: 1/16 of the time is slept, if not busy.
 const AWAKE_PER_SLEEP: i64 = 15;
-/// How much of that can be saved up.
-const LONGEST_AWAKE_NS: i64 = 100_000_000;
+/// How much of that can be saved up: whoever waited for longer takes longer.
+const LONGEST_AWAKE_NS: i64 = 2_000_000;
 
 /// An epoll instance and the time it spent spinning.
 pub(crate) struct Poller {
