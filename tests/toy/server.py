@@ -241,11 +241,14 @@ class Server(ThreadingHTTPServer):
 
 
 def share_with_children(server: HTTPServer) -> None:
-    """Two more processes accept connections, whatever WORKERS says; they end with the first."""
+    """Two more processes serve, whatever WORKERS says; they end with the first. Each listens for
+    itself: one that accepts for all might take every connection."""
     parent = os.getpid()
     for _ in range(2):
         if os.fork() == 0:
-            threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+            server.socket.close()
+            own = Server((str(server.server_address[0]), server.server_port), Handler)
+            threading.Thread(target=own.serve_forever, args=(0.05,), daemon=True).start()
             while os.getppid() == parent:
                 time.sleep(0.05)
             os._exit(0)
@@ -267,6 +270,7 @@ def main() -> None:
         os.setsid()
         time.sleep(3600)
     make = HTTPServer if mode == "one-by-one" else Server
+    make.allow_reuse_port = mode == "forks"
     try:
         server = make((os.environ.get("HOST", "127.0.0.1"), Handler.predictor.port), Handler)
     except OSError as error:
