@@ -37,6 +37,7 @@ def test_a_run_leaves_a_report_of_everything_it_measured(toys: ToyProject) -> No
     assert "toy/good" in (folder / "report.md").read_text()
 
 
+@pytest.mark.slow
 def test_contestants_that_fail_are_named_and_the_others_go_on(toys: ToyProject) -> None:
     toys.add("good", "wrong", "exits", "dies")
     toys.board()
@@ -68,14 +69,9 @@ def test_a_contestant_that_dies_under_load_becomes_a_result_that_says_so(
     assert all(each["valid_trials"] == 1 for each in good)
 
 
-@pytest.mark.parametrize(
-    "ending",
-    [
-        signal.SIGINT,
-        pytest.param(signal.SIGKILL, marks=[pytest.mark.slow, pytest.mark.load]),
-        pytest.param(signal.SIGTERM, marks=[pytest.mark.slow, pytest.mark.load]),
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.load
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGKILL, signal.SIGTERM])
 def test_a_run_cut_off_goes_on_and_loses_nothing(
     toys: ToyProject, ending: signal.Signals, marked_processes: Callable[[str], list[int]]
 ) -> None:
@@ -195,6 +191,7 @@ def test_a_folder_for_runs_that_cannot_be_written_is_one_sentence(
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_verify_as_json_says_what_was_seen(toys: ToyProject) -> None:
     toys.add("good", "wrong")
     done = toys.call("verify", "--golden", "8", "--json")

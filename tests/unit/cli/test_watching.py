@@ -182,6 +182,7 @@ class Terminal:
         return self.process.wait(timeout=60)
 
 
+@pytest.mark.slow
 def test_on_a_terminal_a_table_fills_up_and_makes_room_for_the_report(toys: ToyProject) -> None:
     toys.add("good", "slow")
     toys.board()
@@ -209,6 +210,7 @@ def test_ctrl_c_on_a_terminal_gives_the_cursor_back_and_says_how_to_go_on(
     assert "Traceback" not in terminal.text
 
 
+@pytest.mark.slow
 def test_no_color_and_terminals_that_cannot_draw_are_respected(toys: ToyProject) -> None:
     toys.add("good")
     toys.board(blocks=1)
@@ -221,6 +223,7 @@ def test_no_color_and_terminals_that_cannot_draw_are_respected(toys: ToyProject)
     assert "\x1b" not in dumb.text
 
 
+@pytest.mark.slow
 def test_quiet_says_nothing_but_the_result(toys: ToyProject) -> None:
     toys.add("good")
     toys.board(blocks=1)

@@ -121,6 +121,7 @@ def test_one_that_dies_is_named_and_the_next_slice_is_done_without_it(
     assert [each.generator for each in again.placement.generators] == ["a"]
 
 
+@pytest.mark.slow
 def test_a_lost_one_is_replaced_where_there_is_another(
     server: TruthServer, reflector: Reflector, tmp_path: Path
 ) -> None:

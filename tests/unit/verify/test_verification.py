@@ -81,12 +81,14 @@ def test_a_server_that_does_not_start_is_named_with_its_log(
     assert verification.log_tail == "nothing to serve today"
 
 
+@pytest.mark.slow
 def test_more_than_one_line_at_a_bad_start_is_found(toys: ToyProject, tmp_path: Path) -> None:
     found = faults(verify(toys, "chatty", tmp_path, whole=True))
     assert "no MODEL_DIR" in found
     assert "3 lines" in found["no MODEL_DIR"]
 
 
+@pytest.mark.slow
 def test_processes_left_behind_are_found(toys: ToyProject, tmp_path: Path) -> None:
     found = faults(verify(toys, "litters", tmp_path, whole=True))
     assert found["SIGTERM with a request in flight"] == "it left 1 processes behind"
