@@ -35,6 +35,10 @@ ASSUMED_SEARCH_S = 15.0
 T = TypeVar("T")
 
 
+ByVisit = dict[tuple[int, str], list[TrialResult]]
+"""The results of each block and variant, by its id."""
+
+
 @dataclass(frozen=True, slots=True)
 class Visit:
     """One variant in one block: its cells, and whether its capacity is searched."""
@@ -102,7 +106,7 @@ class Plan:
                 continue
             if not results and visit.block >= self.board.blocks and self._is_spent(history):
                 return
-            trial = self._next_of(visit, results, history)
+            trial = self._next_of(visit, done, history)
             if trial is not None:
                 yield trial
 
@@ -115,7 +119,7 @@ class Plan:
             if visit.variant.id in lost:
                 continue
             results = done.get((visit.block, visit.variant.id), [])
-            if results and self._next_of(visit, results, history) is None:
+            if results and self._next_of(visit, done, history) is None:
                 continue
             spent = _seconds(results)
             usual = taken.get(visit.variant.id) or self._guess(visit)
@@ -180,8 +184,7 @@ class Plan:
             else self._known_further(block, history)
         )
         return all(
-            visit.variant.id in lost
-            or self._next_of(visit, done.get((block, visit.variant.id), []), history) is None
+            visit.variant.id in lost or self._next_of(visit, done, history) is None
             for visit in visits
         )
 
@@ -223,10 +226,9 @@ class Plan:
         cells = [base.model_copy(update={"corpus": corpus}) for corpus in ("alike", "one")]
         return shuffled(cells, self.board.seed, visit.block, visit.variant.id, "caching")
 
-    def _next_of(
-        self, visit: Visit, results: Sequence[TrialResult], history: Sequence[TrialResult]
-    ) -> Trial | None:
+    def _next_of(self, visit: Visit, done: ByVisit, history: Sequence[TrialResult]) -> Trial | None:
         """What is left of a visit: its cells, what was invalid once more, and the searches."""
+        results = done.get((visit.block, visit.variant.id), [])
         wanted: list[tuple[Cell, Purpose]] = [(cell, "figure") for cell in visit.cells]
         wanted += [(cell, "caching") for cell in self._caching_cells(visit)]
         attempts: dict[tuple[str, Purpose], list[TrialResult]] = {}
@@ -242,7 +244,7 @@ class Plan:
                 return self._trial(
                     visit, cell, purpose, history, attempt=attempt, duration_s=length_s
                 )
-        return self._next_probe(visit, results, history) if visit.searches else None
+        return self._next_probe(visit, done, history) if visit.searches else None
 
     def _is_wanted_again(self, tried: Sequence[TrialResult]) -> bool:
         """Once more after one that was invalid; one that lost its load generator was none."""
@@ -252,20 +254,18 @@ class Plan:
         return not carried_out or (len(carried_out) == 1 and not carried_out[0].verdict.valid)
 
     def _next_probe(
-        self, visit: Visit, results: Sequence[TrialResult], history: Sequence[TrialResult]
+        self, visit: Visit, done: ByVisit, history: Sequence[TrialResult]
     ) -> Trial | None:
         """The next rate of the search for the capacity, if its start is known."""
         slo, start = self.board.slo, self._slo_start
         if slo is None or start is None or visit.variant.copy_number > 1:
             return None
+        name = visit.variant.id
+        results = done.get((visit.block, name), [])
         closed_per_s = closed_throughput(results, start)
         if closed_per_s is None:
             return None
-        before = [
-            result
-            for result in history
-            if result.trial.variant.id == visit.variant.id and result.trial.block < visit.block
-        ]
+        before = [each for block in range(visit.block) for each in done.get((block, name), [])]
         probes = [result for result in results if result.trial.purpose == "capacity"]
         search = search_of(slo, start, closed_per_s, before)
         step = search.next([probe_of(each) for each in probes])
@@ -305,9 +305,7 @@ class Plan:
             duration_s=duration_s,
         )
 
-    def _seconds_by_variant(
-        self, done: dict[tuple[int, str], list[TrialResult]]
-    ) -> dict[str, float]:
+    def _seconds_by_variant(self, done: ByVisit) -> dict[str, float]:
         """What a whole visit of each variant took on average, where one is finished."""
         last = max((block for block, _ in done), default=-1)
         visits: dict[str, list[float]] = {}
@@ -333,9 +331,9 @@ def _lost_its_load(result: TrialResult) -> bool:
     return result.load is None and any(fault.gate == Gate.GENERATORS for fault in faults)
 
 
-def by_visit(history: Sequence[TrialResult]) -> dict[tuple[int, str], list[TrialResult]]:
+def by_visit(history: Sequence[TrialResult]) -> ByVisit:
     """The results of each block and variant, in the order of measuring."""
-    found: dict[tuple[int, str], list[TrialResult]] = {}
+    found: ByVisit = {}
     for result in history:
         found.setdefault((result.trial.block, result.trial.variant.id), []).append(result)
     return found
