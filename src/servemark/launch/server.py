@@ -9,7 +9,7 @@ import shlex
 import signal
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
@@ -120,15 +120,9 @@ class Server:
 
         Raises ``LaunchError`` when the server ends before that, or takes longer than the timeout.
         """
-        deadline = self.spawned_ns + round(timeout_s * NS_PER_S)
-        while time.monotonic_ns() < deadline:
-            if is_healthy(self.endpoint, timeout_s=0.25) and self.exited() is None:
-                return time.monotonic_ns() - self.spawned_ns
-            ended = self.exited()
-            if ended is not None:
-                raise LaunchError(f"it ended at its start {describe_exit(ended.status)}")
-            time.sleep(POLL_S)
-        raise LaunchError(f"it was not ready within {timeout_s:.0f} s")
+        return wait_until_up(
+            self._guarded, lambda: is_healthy(self.endpoint, timeout_s=0.25), timeout_s
+        )
 
     @property
     def apart(self) -> tuple[int, ...]:
@@ -158,6 +152,24 @@ class Server:
     def log_tail(self, lines: int = 12) -> str:
         """The last lines that it wrote to stdout and stderr."""
         return self._guarded.log_tail(lines)
+
+
+def wait_until_up(
+    guarded: Guarded, is_up: Callable[[], bool], timeout_s: float, where: str = ""
+) -> int:
+    """Returns the ns from spawn until ``is_up``, which is asked again and again.
+
+    Raises ``LaunchError`` when the command ends before that, or takes longer than the timeout.
+    """
+    deadline = guarded.spawned_ns + round(timeout_s * NS_PER_S)
+    while time.monotonic_ns() < deadline:
+        if is_up() and guarded.poll() is None:
+            return time.monotonic_ns() - guarded.spawned_ns
+        ended = guarded.poll()
+        if ended is not None:
+            raise LaunchError(f"it ended at its start {describe_exit(ended.status)}")
+        time.sleep(POLL_S)
+    raise LaunchError(f"it was not ready within {timeout_s:.0f} s{where}")
 
 
 def is_healthy(endpoint: Endpoint, timeout_s: float) -> bool:

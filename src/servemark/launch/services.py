@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -11,12 +10,9 @@ from servemark.errors import LaunchError
 from servemark.guard import Command, Exit, Guarded
 from servemark.launch.addresses import accepts
 from servemark.launch.listeners import listening_processes
-from servemark.launch.server import HOST, describe_exit, free_port
+from servemark.launch.server import HOST, free_port, wait_until_up
 from servemark.launch.usage import tree_use, use_of
 from servemark.records import Endpoint, Service, TreeUse
-from servemark.units import NS_PER_S
-
-POLL_S = 0.01
 
 
 class Started:
@@ -64,17 +60,13 @@ class Started:
 
         Raises ``LaunchError`` when it ends before that, or takes longer.
         """
-        deadline = self.spawned_ns + round(timeout_s * NS_PER_S)
-        while time.monotonic_ns() < deadline:
-            for endpoint in self._candidates:
-                if is_ready(endpoint) and self.exited() is None:
-                    self.endpoint = endpoint
-                    return time.monotonic_ns() - self.spawned_ns
-            ended = self.exited()
-            if ended is not None:
-                raise LaunchError(f"it ended at its start {describe_exit(ended.status)}")
-            time.sleep(POLL_S)
-        raise LaunchError(f"it was not ready within {timeout_s:.0f} s at {self.endpoint.url}")
+
+        def is_up() -> bool:
+            up = next((each for each in self._candidates if is_ready(each)), None)
+            self.endpoint = up or self.endpoint
+            return up is not None
+
+        return wait_until_up(self._guarded, is_up, timeout_s, f" at {self.endpoint.url}")
 
     def exited(self) -> Exit | None:
         """How it ended, or ``None`` while it runs."""

@@ -43,17 +43,6 @@ class Dashboard:
             self.address = found[0] if found else ""
             time.sleep(0.05)
 
-    def descendants(self) -> set[int]:
-        """The processes below it."""
-        found: set[int] = set()
-        parents = [self.process.pid]
-        while parents:
-            for each in Path(f"/proc/{parents.pop()}/task").glob("*/children"):
-                children = [int(child) for child in each.read_text().split()]
-                found.update(children)
-                parents.extend(children)
-        return found
-
     def end(self) -> int:
         """Ctrl-C; its exit status."""
         self.process.send_signal(signal.SIGINT)

@@ -13,6 +13,7 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
 from servemark.cli.project import Project
+from servemark.launch.usage import tree_below
 from servemark.records import Variant
 from tests.browser import IN_BROWSER
 from tests.conftest import ToyProject
@@ -170,7 +171,7 @@ def test_no_server_is_left_behind(
     choose(page, AIOHTTP.id)
     draw(page, ONE)
     page.locator(".answer[data-answered]").wait_for()
-    below = dashboard.descendants()
+    below = tree_below(dashboard.process.pid)
     assert any(mark in Path(f"/proc/{pid}/cmdline").read_text() for pid in below)
     assert dashboard.end() == 0
     assert [pid for pid in below if Path(f"/proc/{pid}").exists()] == []

@@ -111,6 +111,21 @@ def test_a_leak_is_what_every_step_adds(steps: tuple[int, ...], kept: int, leak:
         judge_growth(growth)
 
 
+def bad_input(*, as_expected: bool, alive: bool, others: Others, limit: str | None) -> BadInput:
+    """What a server did with a GIF that is a bomb."""
+    return BadInput(
+        group="bomb",
+        name="GIF",
+        times=5,
+        expected="422",
+        seen="422" if as_expected else "200",
+        as_expected=as_expected,
+        alive=alive,
+        others=others,
+        limit=limit,
+    )
+
+
 @pytest.mark.parametrize(
     ("as_expected", "alive", "others", "limit", "state"),
     [
@@ -127,33 +142,13 @@ def test_a_leak_is_what_every_step_adds(steps: tuple[int, ...], kept: int, leak:
 def test_what_counts_as_standing_a_bad_input(
     as_expected: bool, alive: bool, others: Others, limit: str | None, state: str
 ) -> None:
-    found = BadInput(
-        group="bomb",
-        name="GIF",
-        times=5,
-        expected="422",
-        seen="200",
-        as_expected=as_expected,
-        alive=alive,
-        others=others,
-        limit=limit,
-    )
+    found = bad_input(as_expected=as_expected, alive=alive, others=others, limit=limit)
     assert found.state == state
 
 
 def test_a_wrong_answer_is_never_a_limit_that_can_be_declared() -> None:
     harmed = UNHARMED.model_copy(update={"wrong": 1})
-    found = BadInput(
-        group="bomb",
-        name="GIF",
-        times=5,
-        expected="422",
-        seen="422",
-        as_expected=True,
-        alive=True,
-        others=harmed,
-        limit="it mixes them up",
-    )
+    found = bad_input(as_expected=True, alive=True, others=harmed, limit="it mixes them up")
     assert found.state == "fails"
 
 
