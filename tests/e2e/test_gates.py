@@ -90,6 +90,14 @@ def test_a_server_that_caches_answers_is_found_out_and_not_ranked(toys: ToyProje
     assert any(problem["where"] == "caching" for problem in report["problems"])
 
 
+def test_a_server_that_remembers_every_image_is_found_out(toys: ToyProject) -> None:
+    report = measured(toys, "remembers", caching="true", blocks=3)
+    (found,) = report["caching"]
+    assert found["caches"]
+    assert found["over_renewed"]["value"] > 1.5
+    assert not is_ranked(report)
+
+
 def test_an_honest_server_is_not_taken_for_a_cache(toys: ToyProject) -> None:
     report = measured(toys, "good", caching="true", blocks=3)
     (found,) = report["caching"]

@@ -8,7 +8,7 @@ from servemark.catalog.contestants import (
     select_contestants,
     suggestion,
 )
-from servemark.catalog.corpus import Picture, RequestParts, multipart, requests_of
+from servemark.catalog.corpus import Picture, RequestParts, commented, multipart, requests_of
 from servemark.catalog.models import Model, ModelFolder, find_model, load_model, model_names
 from servemark.catalog.openapi import propose_target
 from servemark.catalog.targets import (
@@ -31,6 +31,7 @@ __all__ = [
     "RequestParts",
     "TargetRequest",
     "board_names",
+    "commented",
     "find_model",
     "load_board",
     "load_contestants",

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from urllib3.filepost import encode_multipart_formdata
 
 from servemark.records import Workload
 
+PNG_HEADER_BYTES = 8 + 4 + 4 + 13 + 4
+"""The signature and the header chunk, which comes first."""
+JPEG_START = b"\xff\xd8"
+JPEG_COMMENT = b"\xff\xfe"
 BOUNDARY = "servemark-7d1f0c5b9a3e42d8"
 IMAGE_FIELD = "image"
 
@@ -46,6 +51,27 @@ class RequestParts:
         if self.body or self.method in ("POST", "PUT", "PATCH"):
             lines.append(f"Content-Length: {len(self.body)}")
         return "\r\n".join([*lines, "", ""]).encode() + self.body
+
+
+def commented(picture: Picture, comment: str) -> Picture:
+    """The same picture, PNG or JPEG, with a comment that decoders pass over.
+
+    The comment is a ``tEXt`` chunk (PNG specification, 11.3.3.2) after the header, or a ``COM``
+    segment (ITU-T T.81, B.2.4.5) after the first segment, where decoders look for JFIF.
+    """
+    content = picture.content
+    if picture.media_type == "image/png":
+        chunk = b"tEXt" + f"Comment\0{comment}".encode("latin-1")
+        length, checksum = len(chunk) - 4, zlib.crc32(chunk)
+        added = length.to_bytes(4, "big") + chunk + checksum.to_bytes(4, "big")
+        at = PNG_HEADER_BYTES
+    elif content.startswith(JPEG_START):
+        text = comment.encode()
+        added = JPEG_COMMENT + (len(text) + 2).to_bytes(2, "big") + text
+        at = 4 + int.from_bytes(content[4:6], "big")
+    else:
+        raise ValueError(f"{picture.name} is neither PNG nor JPEG")
+    return replace(picture, content=content[:at] + added + content[at:])
 
 
 def requests_of(workload: Workload, pictures: Sequence[Picture]) -> list[RequestParts]:

@@ -14,6 +14,10 @@ from servemark.catalog.manifests import GoldenImage, GoldenSet, ModelDescription
 from servemark.errors import ManifestError, UsageError
 from servemark.records import Corpus
 
+MOST_RENEWED = 20_000
+RENEWED_BYTES = 64 * 1024 * 1024
+"""Of all the writings of one image; a larger image is served so seldom that fewer will do."""
+
 
 @dataclass(frozen=True, slots=True)
 class Model:
@@ -49,6 +53,7 @@ class Model:
 
         ``alike`` are those of the commonest format, mode and size, and ``one`` is the one of these
         with the median number of bytes: to repeat it costs what going round the others does.
+        ``renewed`` is that one, so often that no slice sends one of its writings twice.
         """
         images = self.golden.images
         if which == "all":
@@ -58,8 +63,11 @@ class Model:
         alike = [index for index, kind in enumerate(kinds) if kind == commonest]
         if which == "alike":
             return alike
-        by_size = sorted(alike, key=lambda index: len(self.picture(images[index]).content))
-        return [by_size[len(alike) // 2]]
+        sizes = {index: len(self.picture(images[index]).content) for index in alike}
+        middle = sorted(alike, key=sizes.__getitem__)[len(alike) // 2]
+        if which == "one":
+            return [middle]
+        return [middle] * min(MOST_RENEWED, RENEWED_BYTES // sizes[middle])
 
     def digest(self) -> str:
         """SHA-256 over what contestants load, in hexadecimal."""

@@ -99,6 +99,8 @@ def requests_digest(requests: Sequence[TargetRequest]) -> str:
 def target_corpus(requests: Sequence[TargetRequest], which: Corpus) -> list[int]:
     """Which requests a corpus holds, as ``Model.corpus`` has it: ``alike`` are of one method, path
     and content type."""
+    if which == "renewed":
+        raise ValueError("requests of the user's own cannot be written in another way")
     if which == "all":
         return list(range(len(requests)))
     kinds = [(each.parts.method, each.parts.path, each.parts.content_type) for each in requests]

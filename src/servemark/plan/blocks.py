@@ -223,7 +223,8 @@ class Plan:
         base = self._caching_base
         if base is None or visit.block >= CACHING_BLOCKS:
             return []
-        cells = [base.model_copy(update={"corpus": corpus}) for corpus in ("alike", "one")]
+        corpora = ("alike", "one") if base.workload == "target" else ("alike", "one", "renewed")
+        cells = [base.model_copy(update={"corpus": corpus}) for corpus in corpora]
         return shuffled(cells, self.board.seed, visit.block, visit.variant.id, "caching")
 
     def _next_of(self, visit: Visit, done: ByVisit, history: Sequence[TrialResult]) -> Trial | None:

@@ -9,8 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field
 Workload = Literal["get", "multipart", "raw", "null", "target"]
 """How the image reaches the server; ``null`` asks for ``/healthz`` and brings none. ``target``: the
 requests of a service of the user's own, which no board in ``boards/`` has."""
-Corpus = Literal["all", "alike", "one"]
-"""Which images are sent: all of the golden set, those of the commonest kind, or one of these."""
+Corpus = Literal["all", "alike", "one", "renewed"]
+"""Which images are sent: all of the golden set, those of the commonest kind, one of these over and
+over, or that one written differently each time."""
 Purpose = Literal["figure", "caching", "capacity"]
 """What a trial is for: a figure of the board, the search for caches, or that for the capacity."""
 Stage = Literal["full", "decode", "receive"]

@@ -26,6 +26,7 @@ from servemark.report.sections import (
     taxes_found,
 )
 from servemark.report.served import models_found
+from servemark.report.wording import ratio_text
 from servemark.stats import METRICS
 from servemark.store import RunFolder
 from servemark.units import NS_PER_S
@@ -163,12 +164,16 @@ def _place_of(result: TrialResult) -> tuple[int, str, str, str]:
 def _caching_problems(found: Sequence[Caching]) -> Iterator[Problem]:
     for each in found:
         if each.caches:
+            against = f"÷ with many {ratio_text(each.ratio)}"
+            if each.over_renewed is not None:
+                renewed = ratio_text(each.over_renewed)
+                against += f", ÷ with that one written differently each time {renewed}"
             yield Problem(
                 name=each.variant,
                 where="caching",
                 gate=None,
-                reason=f"it answers {each.ratio.value:.2f} times as fast when one image is "
-                f"repeated ({each.ratio.low:.2f} to {each.ratio.high:.2f}), so it caches answers",
+                reason=f"it is faster when one image is repeated (throughput {against}), so it "
+                "caches answers",
                 remedy="it is not ranked; the contract wants every image decoded and inferred",
                 log_tail=None,
             )

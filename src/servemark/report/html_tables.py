@@ -9,7 +9,7 @@ from itertools import groupby
 from servemark.records import OWN
 from servemark.report.choice_wording import level_name
 from servemark.report.findings import STAGES, Findings, Row
-from servemark.report.model import Competitor, EngineLatencies, Figure, ReportedCell, Tax
+from servemark.report.model import Competitor, EngineLatencies, Figure, Ratio, ReportedCell, Tax
 from servemark.report.nodes import HEADS as NODE_HEADS
 from servemark.report.nodes import nodes_lines
 from servemark.report.served_wording import HEADS, models_lines
@@ -300,21 +300,29 @@ def noise_table(findings: Findings) -> Table | None:
 
 
 def caching_table(findings: Findings) -> Table | None:
-    """One image repeated against many of its kind."""
-    if not findings.report.caching:
+    """One image repeated against many of its kind, and against itself in other writings."""
+    found = findings.report.caching
+    if not found:
         return None
     competitors = {each.variant: each for each in findings.report.competitors}
+    renewed = any(each.over_renewed is not None for each in found)
     rows = [
         [
             _named(findings, competitors[each.variant], None),
-            Datum(ratio_text(each.ratio), each.ratio.value),
+            _ratio_datum(each.ratio),
+            *([_ratio_datum(each.over_renewed)] if renewed else []),
             Datum("yes" if each.caches else "no", each.caches),
         ]
-        for each in findings.report.caching
+        for each in found
     ]
-    heads = ("variant", "one ÷ many", "caches answers")
-    columns = [Column(head, numeric=head == "one ÷ many", first="ascending") for head in heads]
+    ratios = ("one ÷ many", *(["one ÷ the same in other bytes"] if renewed else []))
+    heads = ("variant", *ratios, "caches answers")
+    columns = [Column(head, numeric=head in ratios, first="ascending") for head in heads]
     return Table("caching-table", "One image repeated against many (caching)", columns, rows)
+
+
+def _ratio_datum(ratio: Ratio | None) -> Datum:
+    return Datum("", None) if ratio is None else Datum(ratio_text(ratio), ratio.value)
 
 
 def _plain_datum(value: float | None, unit: str) -> Datum:

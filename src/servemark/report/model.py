@@ -167,6 +167,8 @@ class Caching(Record):
 
     variant: str
     ratio: Ratio
+    over_renewed: Ratio | None = None
+    """÷ with that image written differently each time; ``None`` where requests cannot be."""
     caches: bool
 
 

@@ -170,12 +170,18 @@ def caching_found(
     for entrant in entrants:
         speeds = {
             corpus: block_values(by_corpus.get((entrant.variant.id, corpus), []), THROUGHPUT)
-            for corpus in ("one", "alike")
+            for corpus in ("one", "alike", "renewed")
         }
-        seen = find_caching(speeds["one"], speeds["alike"])
+        seen = find_caching(speeds["one"], speeds["alike"], speeds["renewed"])
         if seen is not None:
-            ratio = ratio_of(seen.ratio)
-            found.append(Caching(variant=entrant.variant.id, ratio=ratio, caches=seen.caches))
+            found.append(
+                Caching(
+                    variant=entrant.variant.id,
+                    ratio=ratio_of(seen.over_many),
+                    over_renewed=seen.over_renewed and ratio_of(seen.over_renewed),
+                    caches=seen.caches,
+                )
+            )
     return tuple(found)
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import repeat
 from pathlib import Path
 
 import numpy as np
 
-from servemark.catalog import Model, Picture, RequestParts, requests_of
+from servemark.catalog import Model, Picture, RequestParts, commented, requests_of
 from servemark.engines import GRACE_S, TIMEOUT_S
 from servemark.errors import LaunchError
 from servemark.launch import Server, measure_ceiling
@@ -158,6 +159,10 @@ class Contestants:
         if key not in self._requests:
             pictures = self._pictures_of(model)
             chosen = [pictures[index] for index in self._corpus(model, cell.corpus)]
+            if cell.corpus != "all":  # all three with a comment: only what it says differs
+                numbers = range(len(chosen)) if cell.corpus == "renewed" else repeat(0)
+                commented_as = zip(chosen, numbers, strict=False)
+                chosen = [commented(each, f"{number:08}") for each, number in commented_as]
             self._requests[key] = requests_of(cell.workload, chosen)
         return self._requests[key]
 

@@ -1,0 +1,50 @@
+"""Who answers a repeated image from a cache, and who only decodes it a little faster."""
+
+from __future__ import annotations
+
+import pytest
+
+from servemark.stats import find_caching
+
+BLOCKS = range(3)
+SPEED_PER_S = 1_000.0
+
+
+def over_blocks(gain: float, noise: float = 0.001) -> dict[int, float]:
+    return {block: SPEED_PER_S / gain * (1 + noise * (block - 1)) for block in BLOCKS}
+
+
+REPEATED = over_blocks(1.0, noise=0.0)
+
+
+@pytest.mark.parametrize(
+    ("over_many", "over_renewed", "caches"),
+    [
+        (1.00, 1.00, False),
+        (1.12, 1.01, False),  # a branch predictor that knows the image
+        (1.12, None, True),
+        (1.08, None, False),
+        (1.00, 1.08, True),  # all of the corpus is remembered, and it saves little
+        (3.00, 3.00, True),
+        (1.40, 1.00, True),  # answers are kept by the pixels
+        (0.80, 0.90, False),
+    ],
+)
+def test_gains_that_are_caches(over_many: float, over_renewed: float | None, caches: bool) -> None:
+    renewed = {} if over_renewed is None else over_blocks(over_renewed)
+    found = find_caching(REPEATED, over_blocks(over_many), renewed)
+    assert found is not None
+    assert found.caches is caches
+    assert found.over_many.ratio == pytest.approx(over_many, rel=0.01)
+
+
+def test_a_gain_within_the_noise_is_none() -> None:
+    noisy = {0: SPEED_PER_S / 0.7, 1: SPEED_PER_S / 1.1, 2: SPEED_PER_S / 2.0}
+    found = find_caching(REPEATED, noisy, noisy)
+    assert found is not None
+    assert found.over_many.ratio > 1.05
+    assert not found.caches
+
+
+def test_one_block_says_nothing() -> None:
+    assert find_caching({0: 1.0}, {0: 0.1, 1: 0.1}, {0: 0.1}) is None
