@@ -6,7 +6,7 @@ import re
 from typing import Annotated, Literal
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
-from pydantic import AfterValidator, Field, NonNegativeInt, model_validator
+from pydantic import AfterValidator, Field, NonNegativeFloat, NonNegativeInt, model_validator
 
 from servemark.records import Division, Name, PositiveInt, Record
 
@@ -76,6 +76,9 @@ class Start(Record):
 
     folder: Annotated[str, _template(frozenset({"env"}))] = "."
     environment: dict[str, Annotated[str, _template(START_PLACEHOLDERS)]] = {}
+    settle_s: NonNegativeFloat = 0.0
+    """How long a fresh server is loaded before its warm-ups: until what compiles while it runs has
+    compiled what is asked for."""
 
 
 class CeilingEntry(Record):

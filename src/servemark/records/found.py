@@ -265,6 +265,8 @@ class TrialResult(Record):
     cores_server: tuple[int, ...]
     cores_engine: tuple[int, ...]
     warm_up_ns: int
+    settle_ns: int = 0
+    """How long the server was loaded after its start, before the first warm-up."""
     load: LoadResult | None = None
     server: ServerUse | None = None
     start_up: StartUp | None = None

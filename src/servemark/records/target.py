@@ -108,6 +108,9 @@ class Service(Record):
     """Processes beside the workers that take part in serving."""
     keeps_connections: bool = False
     """Whether a trial is invalid in which it closes connections."""
+    settle_s: NonNegativeFloat = 0.0
+    """How long it is loaded after each start before anything is measured: what compiles while it
+    runs (JavaScript, Java) takes seconds."""
     cores: PositiveInt = 1
     """How many cores it gets, where the command starts it."""
 

@@ -14,7 +14,9 @@ from servemark.launch import circumstances, describe_exit, pinned, this_moment, 
 from servemark.plan import Plan, schedule_of
 from servemark.records import (
     Board,
+    Cell,
     Circumstances,
+    Closed,
     LoadResult,
     ServerUse,
     StartUp,
@@ -30,6 +32,9 @@ from servemark.samples import Samples
 from servemark.stats import complete, judge
 from servemark.store import RunFolder
 from servemark.units import seconds_to_ns
+
+SETTLE_ROUNDS = 2
+"""So often a fresh server meets each cell while it settles: compilers also look at what varies."""
 
 
 def run_board(bench: Workbench, folder: RunFolder, listener: Listener) -> None:
@@ -109,8 +114,10 @@ class Visitor(Generic[R]):
         seen = Circumstances()
         try:
             server, fresh = self._visited(trial)
+            if fresh:
+                self._settle(server, trial)
             if fresh or trial.purpose == "figure":
-                self._load(server, trial, self._board.warm_up_s, "warm-up")
+                self._load(server, trial, trial.cell, self._board.warm_up_s, "warm-up")
             found, use, seen = self._slice(server, trial)
             load, samples, placement = found.result, found.samples, found.placement
             if samples is not None:
@@ -133,6 +140,7 @@ class Visitor(Generic[R]):
             cores_server=self._lineup.cores.server,
             cores_engine=self._lineup.cores.engine,
             warm_up_ns=seconds_to_ns(self._board.warm_up_s),
+            settle_ns=seconds_to_ns(self._lineup.settle_s(trial.variant)),
             load=load,
             server=use,
             start_up=self._start_up,
@@ -169,6 +177,22 @@ class Visitor(Generic[R]):
         self._start_up = self._lineup.greet(server, trial)
         return server, True
 
+    def _settle(self, server: R, trial: Trial) -> None:
+        """Load a fresh server with every cell of the stage in turn, for as long as it takes it to
+        become as fast as it will be."""
+        settle_s = self._lineup.settle_s(trial.variant)
+        if settle_s == 0:
+            return
+        cells = [
+            cell
+            for cell in self._board.all_cells()
+            if cell.stage == trial.cell.stage and isinstance(cell.load, Closed)
+        ] or [trial.cell]
+        piece_s = settle_s / (SETTLE_ROUNDS * len(cells))
+        for number in range(SETTLE_ROUNDS):
+            for cell in cells:
+                self._load(server, trial, cell, piece_s, f"settling {number}")
+
     def _checked(
         self, trial: Trial, load: LoadResult, samples: Samples
     ) -> tuple[LoadResult, Samples]:
@@ -182,7 +206,9 @@ class Visitor(Generic[R]):
         """What the engine saw, what the server used, and what the machine did beside."""
         moment = this_moment(server.apart)
         before = server.use()
-        loaded = self._load(server, trial, trial.duration_s or self._board.slice_s, "slice")
+        loaded = self._load(
+            server, trial, trial.cell, trial.duration_s or self._board.slice_s, "slice"
+        )
         after = server.use()
         use = None
         # What runs on its own may be started anew by somebody else meanwhile.
@@ -190,17 +216,17 @@ class Visitor(Generic[R]):
             use = use_between(before, after)
         return loaded, use, circumstances(moment, this_moment(server.apart))
 
-    def _load(self, server: R, trial: Trial, duration_s: float, phase: str) -> Loaded:
+    def _load(self, server: R, trial: Trial, cell: Cell, duration_s: float, phase: str) -> Loaded:
         """All variants of a model get the same schedule for a cell in a block: they are paired."""
-        requests = self._lineup.requests(trial.variant, trial.cell)
+        requests = self._lineup.requests(trial.variant, cell)
         seed = (self._board.seed, trial.block, phase)
         duration_ns = seconds_to_ns(duration_s)
         return self._lineup.engine.run(
             Assignment(
                 endpoint=server.endpoint,
-                cell=trial.cell,
+                cell=cell,
                 requests=requests,
-                schedule=schedule_of(trial.cell, duration_ns, len(requests), *seed),
+                schedule=schedule_of(cell, duration_ns, len(requests), *seed),
                 duration_s=duration_s,
                 cores=self._lineup.cores.engine,
                 scratch=Path(self._scratch.name),

@@ -152,6 +152,10 @@ class Contestants:
         if fault is not None:
             raise LaunchError(f"its first prediction was wrong: {fault}")
 
+    def settle_s(self, variant: Variant) -> float:
+        """What its language declares."""
+        return self._bench.contestants[variant.contestant].language.manifest.start.settle_s
+
     def requests(self, variant: Variant, cell: Cell) -> Sequence[RequestParts]:
         """The cell's workload with the images of its corpus."""
         model = self._bench.model_of(variant)

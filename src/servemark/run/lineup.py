@@ -75,6 +75,10 @@ class Lineup(Protocol[R]):
         """Wait until it is ready and has answered once rightly. Raises ``LaunchError``."""
         ...
 
+    def settle_s(self, variant: Variant) -> float:
+        """How long a fresh one is loaded before anything is measured."""
+        ...
+
     def requests(self, variant: Variant, cell: Cell) -> Sequence[RequestParts]:
         """The corpus of the cell."""
         ...

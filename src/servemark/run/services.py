@@ -127,6 +127,10 @@ class Services:
         answered_ns = time.monotonic_ns() - server.spawned_ns
         return StartUp(ready_ns=ready_ns, first_answer_ns=answered_ns)
 
+    def settle_s(self, variant: Variant) -> float:
+        """What the target says of it."""
+        return self._target.services[variant.contestant].settle_s
+
     def requests(self, variant: Variant, cell: Cell) -> Sequence[RequestParts]:
         """The requests of the cell's corpus; the same for every service."""
         del variant
