@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -15,7 +15,7 @@ from rich.text import Text
 from servemark.report.bars import end_of_scale, whiskered
 from servemark.report.battery import battery_text
 from servemark.report.findings import Findings, Row, Trouble
-from servemark.report.model import Report
+from servemark.report.model import Competitor, Report
 from servemark.report.nodes import HEADS, nodes_lines
 from servemark.report.wording import (
     factor,
@@ -223,13 +223,11 @@ class _Pages:
             yield Text("\nLeft out", style="bold")
             for each in report.excluded:
                 yield _item(plain(each.name), None, plain(each.reason), each.remedy)
-        limited = [competitor for competitor in report.competitors if competitor.limits]
-        if limited:
+        limits = _limits(report.competitors, findings.names)
+        if limits:
             yield Text("\nWhat they cannot do", style="bold")
-        for competitor in limited:
-            name = findings.names[competitor.variant]
-            for check, reason in competitor.limits.items():
-                yield _item(name, plain(check), plain(reason), None)
+        for (names, reason), checks in limits.items():
+            yield _item(", ".join(names), ", ".join(checks), reason, None)
         waiting = [
             findings.names[each.variant]
             for each in findings.unranked()
@@ -259,6 +257,21 @@ def _brackets(rows: Sequence[Row], *, ascii_only: bool) -> dict[str, str]:
         signs = {(False, True): "╮", (True, True): "│", (True, False): "╯"}
         found[row.competitor.variant] = " " if ascii_only else signs.get((above, below), " ")
     return found
+
+
+def _limits(
+    competitors: Iterable[Competitor], names: Mapping[str, str]
+) -> dict[tuple[tuple[str, ...], str], list[str]]:
+    """The checks that are limited alike: by the names of those limited, and the reason."""
+    limited: dict[tuple[str, str], list[str]] = {}
+    for competitor in competitors:
+        for check, reason in competitor.limits.items():
+            key = (plain(check), plain(reason))
+            limited.setdefault(key, []).append(names[competitor.variant])
+    alike: dict[tuple[tuple[str, ...], str], list[str]] = {}
+    for (check, reason), members in limited.items():
+        alike.setdefault((tuple(members), reason), []).append(check)
+    return alike
 
 
 def _speed(row: Row) -> str:

@@ -140,6 +140,24 @@ def test_variants_that_cannot_be_told_apart_are_joined(report: Report) -> None:
     assert ranks["go/net-http"] == "1"
 
 
+def test_limits_that_are_alike_are_told_once(report: Report) -> None:
+    threads = {"slow heads": "it occupies a thread", "slow bodies": "it occupies a thread"}
+    limits = {
+        "python/falcon@gunicorn+onnxruntime": threads,
+        "python/flask@gunicorn+onnxruntime": threads | {"keep-alive": "it closes"},
+    }
+    limited = [
+        each.model_copy(update={"limits": limits.get(each.variant, {})})
+        for each in report.competitors
+    ]
+    text = shown(report.model_copy(update={"competitors": limited}), 100)
+    _, told = text.split("What they cannot do\n")
+    assert [line.strip() for line in told.splitlines()] == [
+        "python/flask, python/falcon@gunicorn (slow heads, slow bodies): it occupies a thread",
+        "python/flask (keep-alive): it closes",
+    ]
+
+
 def test_whiskers_span_the_interval_where_it_is_wider_than_a_character() -> None:
     wide = whiskered(Figure(value=50, low=31, high=85, blocks=3), 100, 10)
     assert wide.plain == "███├┼───┤"
