@@ -36,12 +36,13 @@ def run(project: Project, folder: Path, command: Sequence[str]) -> str:
 
 def test_go(project: Project, prepared: Callable[[Variant], None]) -> None:
     prepared(first_variant("go/net-http"))
-    for part in ("_predictor", "net-http"):
+    for part in ("_predictor", "net-http", "tuned-fasthttp"):
         folder = ROOT / "contestants" / "go" / part
         run(project, folder, ["go", "vet", "./..."])
         assert run(project, folder, ["gofmt", "-l", "."]) == ""
-    said = run(project, ROOT / "contestants/go/_predictor", ["go", "test", "-count=1", "./..."])
-    assert "ok" in said
+    for part in ("_predictor", "tuned-fasthttp"):
+        folder = ROOT / "contestants" / "go" / part
+        assert "ok" in run(project, folder, ["go", "test", "-count=1", "./..."])
 
 
 def test_node(project: Project, prepared: Callable[[Variant], None]) -> None:

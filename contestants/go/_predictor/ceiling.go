@@ -21,20 +21,24 @@ type Ceiling struct {
 func (p *Predictor) Rounds(images [][]byte, atLeast time.Duration) (found Ceiling, err error) {
 	s := <-p.sessions
 	defer func() { p.sessions <- s }()
+	one, err := s.batch(1)
+	if err != nil {
+		return found, err
+	}
 	found.Answers = make([]json.RawMessage, len(images))
 	cpu := cpuTime()
 	start := time.Now()
 	for found.Time < atLeast {
 		for i, image := range images {
-			if err := p.model.fill(s.input, image); err != nil {
+			if err := p.model.fill(one.input.GetData(), image, p.Decoder); err != nil {
 				return found, err
 			}
 			decoded := time.Since(start)
-			if err := s.run.Run(); err != nil {
+			if err := s.infer(one); err != nil {
 				return found, err
 			}
 			inferred := time.Since(start)
-			_, found.Answers[i] = p.Body(s.answer(), nil)
+			_, found.Answers[i] = p.Body(s.answer(one, 0), nil)
 			found.Decode += decoded - found.Time
 			found.Infer += inferred - decoded
 			found.Time = time.Since(start)

@@ -9,11 +9,16 @@ import (
 	"io"
 )
 
-const maxSide = 4096 // pixels
+// MaxSide is how many pixels wide or high an image may be.
+const MaxSide = 4096
+
+// Decoder reads a JPEG or PNG. The image that it gives may be any that the
+// model's resizing takes for that of the file. An error is a *Failure.
+type Decoder func(encoded []byte) (image.Image, error)
 
 // fill decodes a JPEG or PNG and writes the model's input into x. Only the
 // pixels that the resizing takes are converted.
-func (m *model) fill(x []float32, encoded []byte) error {
+func (m *model) fill(x []float32, encoded []byte, decode Decoder) error {
 	img, err := decode(encoded)
 	if err != nil {
 		return err
@@ -88,7 +93,8 @@ func between(position, count, there int) (first, second int, part float64) {
 	return first, min(first+1, there-1), at - float64(first)
 }
 
-func decode(encoded []byte) (image.Image, error) {
+// DecodeImage is the Decoder of Go's standard library.
+func DecodeImage(encoded []byte) (image.Image, error) {
 	var readHeader func(io.Reader) (image.Config, error)
 	var readPixels func(io.Reader) (image.Image, error)
 	switch {
@@ -103,7 +109,7 @@ func decode(encoded []byte) (image.Image, error) {
 	if err != nil || header.Width < 1 || header.Height < 1 {
 		return nil, errUndecodable
 	}
-	if header.Width > maxSide || header.Height > maxSide {
+	if header.Width > MaxSide || header.Height > MaxSide {
 		return nil, errTooManyPixels
 	}
 	img, err := readPixels(bytes.NewReader(encoded))
@@ -125,12 +131,12 @@ func lumaOf(img image.Image) func(x, y int) uint8 {
 		return func(x, y int) uint8 { return img.Pix[y*img.Stride+2*x] }
 	}
 	rgb := rgbOf(img)
-	return func(x, y int) uint8 { return luma(rgb(x, y)) }
+	return func(x, y int) uint8 { return Luma(rgb(x, y)) }
 }
 
-// luma is BT.601 to the nearest, with OpenCV's coefficients: 0.299, 0.587 and
+// Luma is BT.601 to the nearest, with OpenCV's coefficients: 0.299, 0.587 and
 // 0.114 in 2^-15, which sum to 1. (color.GrayModel rounds down.)
-func luma(red, green, blue uint8) uint8 {
+func Luma(red, green, blue uint8) uint8 {
 	return uint8((9798*uint32(red) + 19235*uint32(green) + 3735*uint32(blue) + 1<<14) >> 15)
 }
 

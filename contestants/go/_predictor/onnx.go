@@ -10,28 +10,61 @@ import (
 )
 
 // session is ONNX Runtime's session with tensors of its own: a run allocates
-// nothing, and one goroutine at a time may use it.
+// next to nothing, and one goroutine at a time may use it.
 type session struct {
-	run    *ort.AdvancedSession
-	input  []float32
-	output []float32
-	logits bool // whether the output still lacks its softmax
+	run     *ort.DynamicAdvancedSession
+	shape   ort.Shape // of one input
+	labels  int
+	logits  bool // whether the output still lacks its softmax
+	batches map[int]*batch
 }
 
-// answer is what the last run found.
-func (s *session) answer() Answer {
+// batch is what a run takes and gives for so many images.
+type batch struct {
+	input, output *ort.Tensor[float32]
+}
+
+// batch makes the tensors when they are first wanted.
+func (s *session) batch(images int) (*batch, error) {
+	if known := s.batches[images]; known != nil {
+		return known, nil
+	}
+	shape := s.shape.Clone()
+	shape[0] = int64(images)
+	input, err := ort.NewEmptyTensor[float32](shape)
+	if err != nil {
+		return nil, err
+	}
+	output, err := ort.NewEmptyTensor[float32](ort.NewShape(int64(images), int64(s.labels)))
+	if err != nil {
+		return nil, err
+	}
+	s.batches[images] = &batch{input, output}
+	return s.batches[images], nil
+}
+
+func (s *session) infer(b *batch) error {
+	return s.run.Run([]ort.Value{b.input}, []ort.Value{b.output})
+}
+
+// answer is what the last run found for that image of the batch.
+func (s *session) answer(b *batch, image int) Answer {
+	return s.largest(b.output.GetData()[image*s.labels:][:s.labels])
+}
+
+func (s *session) largest(output []float32) Answer {
 	best := 0
-	for i, probability := range s.output {
-		if probability > s.output[best] {
+	for i, probability := range output {
+		if probability > output[best] {
 			best = i
 		}
 	}
-	largest := float64(s.output[best])
+	largest := float64(output[best])
 	if !s.logits {
 		return Answer{best, largest}
 	}
 	sum := 0.0 // softmax, of which one value is wanted
-	for _, logit := range s.output {
+	for _, logit := range output {
 		sum += math.Exp(float64(logit) - largest)
 	}
 	return Answer{best, 1 / sum}
@@ -85,19 +118,11 @@ func openSession(m *model, content []byte, threads int) (*session, error) {
 	if err := options.SetIntraOpNumThreads(threads); err != nil {
 		return nil, err
 	}
-	input, err := ort.NewEmptyTensor[float32](shapeFor(m.Input.Shape))
+	run, err := ort.NewDynamicAdvancedSessionWithONNXData(content,
+		[]string{m.Input.Name}, []string{m.Output.Name}, options)
 	if err != nil {
 		return nil, err
 	}
-	output, err := ort.NewEmptyTensor[float32](ort.NewShape(1, int64(len(m.Labels))))
-	if err != nil {
-		return nil, err
-	}
-	run, err := ort.NewAdvancedSessionWithONNXData(content,
-		[]string{m.Input.Name}, []string{m.Output.Name},
-		[]ort.Value{input}, []ort.Value{output}, options)
-	if err != nil {
-		return nil, err
-	}
-	return &session{run, input.GetData(), output.GetData(), m.Output.Activation == "logits"}, nil
+	logits := m.Output.Activation == "logits"
+	return &session{run, shapeFor(m.Input.Shape), len(m.Labels), logits, map[int]*batch{}}, nil
 }

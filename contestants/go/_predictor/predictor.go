@@ -18,6 +18,7 @@ import (
 // of goroutines; WORKERS of them at a time decode and infer.
 type Predictor struct {
 	Settings
+	Decoder   Decoder // that of the standard library, unless a contestant has a faster one
 	model     model
 	answer    string // the name of the answer field, quoted for JSON
 	testImage []byte
@@ -37,7 +38,7 @@ func Open() (*Predictor, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Predictor{Settings: settings}
+	p := &Predictor{Settings: settings, Decoder: DecodeImage}
 	if p.model, err = readModel(p.ModelDir); err != nil {
 		return nil, err
 	}
@@ -62,6 +63,13 @@ func Exit(err error) {
 	os.Exit(1)
 }
 
+// Input is the size of the image that the model takes, its channels (1 or 3),
+// and whether it takes the nearest pixel rather than to mix neighbours.
+func (p *Predictor) Input() (height, width, channels int, nearest bool) {
+	in := &p.model.Input
+	return in.Height, in.Width, in.Channels, in.Resize == "nearest"
+}
+
 // PredictTestImage predicts the image that GET / stands for.
 func (p *Predictor) PredictTestImage() (Answer, error) { return p.Predict(p.testImage) }
 
@@ -77,27 +85,75 @@ func (p *Predictor) predict(image []byte, stage Stage) (answer Answer, err error
 		return Answer{0, stageProbability}, nil
 	}
 	s := <-p.sessions
-	defer func() {
-		p.sessions <- s
-		if bug := recover(); bug != nil { // a decoder's panic costs one request, not the server
-			err = fmt.Errorf("panic: %v\n%s", bug, debug.Stack())
-		}
-	}()
-	if err := p.model.fill(s.input, image); err != nil {
+	defer func() { p.sessions <- s }()
+	one, err := s.batch(1)
+	if err != nil {
+		return Answer{}, err
+	}
+	x := one.input.GetData()
+	if err := p.fill(x, image); err != nil {
 		return Answer{}, err
 	}
 	if stage == Decode {
 		sum := 0.0 // exact: float64 holds every sum of this many float32 of this range
-		for _, x := range s.input {
+		for _, x := range x {
 			sum += float64(x)
 		}
 		labels := len(p.model.Labels)
 		return Answer{(int(math.Floor(sum))%labels + labels) % labels, stageProbability}, nil
 	}
-	if err := s.run.Run(); err != nil {
+	if err := s.infer(one); err != nil {
 		return Answer{}, err
 	}
-	return s.answer(), nil
+	return s.answer(one, 0), nil
+}
+
+// fill turns a decoder's panic into an error: it costs one request, not the server.
+func (p *Predictor) fill(x []float32, image []byte) (err error) {
+	defer func() {
+		if bug := recover(); bug != nil {
+			err = fmt.Errorf("panic: %v\n%s", bug, debug.Stack())
+		}
+	}()
+	return p.model.fill(x, image, p.Decoder)
+}
+
+// TakesBatches tells whether Values and PredictAll can take the place of Predict.
+func (p *Predictor) TakesBatches() bool {
+	return p.Stage == Full && p.model.Input.Shape[0] == nil
+}
+
+// Values is what the model takes of one JPEG or PNG.
+func (p *Predictor) Values(image []byte) ([]float32, error) {
+	if len(image) == 0 {
+		return nil, ErrEmpty
+	}
+	in := &p.model.Input
+	x := make([]float32, in.Height*in.Width*in.Channels)
+	return x, p.fill(x, image)
+}
+
+// PredictAll answers for several images at once, of which Values has given what
+// the model takes.
+func (p *Predictor) PredictAll(inputs [][]float32) ([]Answer, error) {
+	s := <-p.sessions
+	defer func() { p.sessions <- s }()
+	all, err := s.batch(len(inputs))
+	if err != nil {
+		return nil, err
+	}
+	x := all.input.GetData()
+	for i, input := range inputs {
+		copy(x[i*len(input):], input)
+	}
+	if err := s.infer(all); err != nil {
+		return nil, err
+	}
+	answers := make([]Answer, len(inputs))
+	for i := range answers {
+		answers[i] = s.answer(all, i)
+	}
+	return answers, nil
 }
 
 // Body is the response to an answer or, where err is not nil, to a failure;

@@ -36,7 +36,7 @@ func asPNG(t *testing.T, img image.Image) []byte {
 func fill(t *testing.T, m *model, encoded []byte) []float32 {
 	t.Helper()
 	x := make([]float32, m.Input.Height*m.Input.Width*m.Input.Channels)
-	if err := m.fill(x, encoded); err != nil {
+	if err := m.fill(x, encoded, DecodeImage); err != nil {
 		t.Fatal(err)
 	}
 	return x
@@ -59,7 +59,7 @@ func TestLumaIsBT601RoundedToTheNearest(t *testing.T) {
 		for green := range 256 {
 			for blue := 0; blue < 256; blue += 3 {
 				exact := 0.299*float64(red) + 0.587*float64(green) + 0.114*float64(blue)
-				if got := luma(uint8(red), uint8(green), uint8(blue)); math.Abs(float64(got)-exact) > 0.51 {
+				if got := Luma(uint8(red), uint8(green), uint8(blue)); math.Abs(float64(got)-exact) > 0.51 {
 					t.Fatalf("luma(%d, %d, %d) = %d, exactly %f", red, green, blue, got, exact)
 				}
 			}
@@ -80,9 +80,9 @@ func TestBilinearMixesTheNeighbours(t *testing.T) {
 }
 
 func TestLogitsBecomeTheSoftmaxOfTheLargest(t *testing.T) {
-	s := session{output: []float32{-1, 2, 1}, logits: true}
+	s := session{logits: true}
 	want := 1 / (math.Exp(-3) + 1 + math.Exp(-1))
-	if got := s.answer(); got.Index != 1 || math.Abs(got.Probability-want) > 1e-12 {
+	if got := s.largest([]float32{-1, 2, 1}); got.Index != 1 || math.Abs(got.Probability-want) > 1e-12 {
 		t.Fatalf("got %v, want 1, %v", got, want)
 	}
 }
@@ -148,7 +148,7 @@ func TestWhatCannotBeDecodedIsRefused(t *testing.T) {
 		"too wide":  {asPNG(t, image.NewGray(image.Rect(0, 0, 4097, 1))), errTooManyPixels},
 		"too high":  {asPNG(t, image.NewGray(image.Rect(0, 0, 1, 4097))), errTooManyPixels},
 	} {
-		if err := small(t, "NHWC", 1).fill(make([]float32, 6), test.encoded); !errors.Is(err, test.want) {
+		if err := small(t, "NHWC", 1).fill(make([]float32, 6), test.encoded, DecodeImage); !errors.Is(err, test.want) {
 			t.Errorf("%s: %v, want %v", name, err, test.want)
 		}
 	}
