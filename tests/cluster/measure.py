@@ -3,8 +3,9 @@
     python -m tests.cluster.measure
 
 Two generators beside one at the same total rate, and a board over two nodes beside one. The servers
-are toys, of which one sleeps: on one machine the hosts share its cores, so that only what is not
-bound by them tells anything of two machines."""
+are toys that sleep: on one machine the hosts share its cores, so that only what is not bound by
+them tells anything of two machines. For the percentiles they sleep long, and evenly over a range,
+so that neither what the cores do nor which answers fell into a slice weighs much."""
 
 from __future__ import annotations
 
@@ -20,6 +21,7 @@ from tests.cluster.conftest import Cluster, cluster_of, installed_ray
 from tests.cluster.hosts import obstacle
 from tests.conftest import ToyProject
 
+LONG = ("slow", "spread")
 SHARES = (0.5, 0.9, 0.99)
 GENERATORS = (1, 2, 2, 1)
 LOADS = '[[cells]]\nworkloads = ["multipart"]\nrates_per_s = [100]\n'
@@ -47,17 +49,17 @@ def figures(folder: RunFolder, variant: str) -> list[float]:
 
 def compare_generators(cluster: Cluster, folder: Path) -> None:
     toys = ToyProject(folder / "generators")
-    toys.add("good", "slow")
-    toys.board(tables=LOADS, engine='"native"', blocks=3, slice_s=5, warm_up_s=0.5)
+    toys.add(*LONG)
+    toys.board(tables=LOADS, engine='"native"', blocks=3, slice_s=10, warm_up_s=1)
     found: dict[int, dict[str, list[list[float]]]] = {1: {}, 2: {}}
     for count in GENERATORS:
         done = cluster.call(toys, "toys", "--generators", str(count))
         assert done.returncode == 0, done.stderr
-        for name in ("toy/good", "toy/slow"):
+        for name in (f"toy/{mode}" for mode in LONG):
             row = figures(RunFolder(toys.runs()[-1]), name)
             found[count].setdefault(name, []).append(row)
             print(f"{count} generators, {name}: {np.round(row, 3).tolist()}", flush=True)
-    for name in ("toy/good", "toy/slow"):
+    for name in (f"toy/{mode}" for mode in LONG):
         one, two = (np.asarray(found[count][name]) for count in (1, 2))
         ratios = np.exp(np.log(two).mean(axis=0) - np.log(one).mean(axis=0))
         print(f"{name}, two ÷ one (1/s, p50, p90, p99): {np.round(ratios, 4).tolist()}")

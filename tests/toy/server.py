@@ -24,11 +24,12 @@ from PIL import Image
 MODES = (
     *("good", "wrong", "hangs", "exits", "dies", "slow", "stubborn", "litters", "chatty"),
     *("forks", "closes", "caches", "rude", "leaks", "mixes-up", "falls", "one-by-one"),
-    "remembers",
+    *("remembers", "spread"),
 )
 
 ENOUGH_TO_VERIFY = 40
 """Some modes break the contract only after so many answers, and are good when verified."""
+GOLDEN_RATIO = 0.6180339887498949
 
 
 class Rejected(Exception):  # noqa: N818
@@ -196,6 +197,9 @@ class Handler(BaseHTTPRequestHandler):
             body = b'{"data": {"digit": 7, "probability": 0.987654321}}'
         if self.mode == "slow":
             time.sleep(0.05)
+        if self.mode == "spread" and Handler.served > ENOUGH_TO_VERIFY:
+            # 0.1 to 0.3 s, evenly over each stretch of answers (Weyl's sequence).
+            time.sleep(0.1 + 0.2 * (Handler.served * GOLDEN_RATIO % 1))
         if self.mode == "dies" and Handler.served > ENOUGH_TO_VERIFY:
             self.slow_part.acquire()  # never given back: a busy machine may be slow to deliver it
             sys.stderr.write("out of luck\n")

@@ -25,6 +25,7 @@ from servemark.records import (
     Verification,
 )
 from servemark.report.battery import battery_matrix
+from servemark.report.wording import short_variant_names
 from servemark.run import put_to_battery, verify_whole
 
 
@@ -80,7 +81,8 @@ def verify_contestants(
     else:
         _summarise(found, (*field.excluded, *unable))
         if batteries:
-            results.print(battery_matrix(batteries))
+            shown = short_variant_names(each.variant for each in batteries)
+            results.print(battery_matrix(batteries, shown))
     passed = all(each.passed for each in found) and all(each.passed for each in batteries)
     return bool(found) and not field.excluded and passed
 

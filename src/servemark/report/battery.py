@@ -130,9 +130,7 @@ def headline(results: Sequence[BatteryResult]) -> str:
     return f"{said}."
 
 
-def battery_matrix(
-    results: Sequence[BatteryResult], names: Mapping[str, str] | None = None
-) -> Group:
+def battery_matrix(results: Sequence[BatteryResult], names: Mapping[str, str]) -> Group:
     """The matrix for a terminal: a letter for each kind of bad input, and what it stands for."""
     groups = groups_of(results)
     table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="dim")
@@ -141,7 +139,7 @@ def battery_matrix(
         table.add_column(letter, justify="center", no_wrap=True)
     table.add_column("slowest other", justify="right", no_wrap=True)
     table.add_column("memory", justify="right", no_wrap=True)
-    for row in matrix_rows(results, names or {}):
+    for row in matrix_rows(results, names):
         marks = [Text(SIGNS[cell.state], COLOURS[cell.state]) for cell in row.cells]
         table.add_row(Text(row.name), *marks, row.slowest_other, row.memory)
     legend = ", ".join(

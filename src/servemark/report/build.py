@@ -124,9 +124,10 @@ def _problems(
         for each in verifications
         if not each.passed
     ]
-    again = {_place_of(result) for result in trials if result.trial.attempt > 1}
+    again = {_place_of(each): each.verdict.valid for each in trials if each.trial.attempt > 1}
     for result in trials:
         place = f"{result.trial.cell.id}, block {result.trial.block + 1}"
+        made_good = result.trial.attempt == 1 and again.get(_place_of(result), False)
         if result.trial.attempt == 1 and _place_of(result) in again:
             place += " (measured once more)"
         elif result.trial.attempt > 1:
@@ -139,6 +140,7 @@ def _problems(
                 reason=fault.reason,
                 remedy=fault.remedy,
                 log_tail=result.log_tail,
+                made_good=made_good,
             )
             for fault in (*result.verdict.faults, *result.verdict.warnings)
         ]

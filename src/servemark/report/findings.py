@@ -94,6 +94,8 @@ class Trouble:
     reason: str
     remedy: str | None
     log_tail: str | None
+    made_good: bool
+    """Whether measuring once more was enough, each time."""
 
     @property
     def place(self) -> str:
@@ -268,12 +270,15 @@ class Findings:
         """The problems, each said once with every place where it came up.
 
         Faults of one gate differ in their figures alone: the first stands for all. A machine that
-        is not quiet is nobody's fault, and said once.
+        is not quiet is nobody's fault, and said once; so is what one gate found in trials that were
+        right when they were measured once more, which comes last.
         """
         groups: dict[tuple[str, ...], list[Problem]] = {}
-        for problem in self.report.problems:
+        for problem in sorted(self.report.problems, key=lambda each: each.made_good):
             if problem.gate == Gate.QUIET_MACHINE:
                 key: tuple[str, ...] = (problem.gate,)
+            elif problem.made_good:
+                key = (problem.gate or "", "made good")
             elif problem.gate is None or problem.gate == Gate.COMPLETED:
                 key = (problem.name, problem.reason, problem.remedy or "")
             else:
@@ -522,16 +527,22 @@ def _ratio(value: float, base: float) -> float | None:
 def _trouble(problems: Sequence[Problem]) -> Trouble:
     first = problems[0]
     quiet = first.gate == Gate.QUIET_MACHINE
+    variants = len({problem.name for problem in problems})
     reasons = len({problem.reason for problem in problems})
     gate = f"{first.gate}: " if first.gate not in (None, Gate.COMPLETED) else ""
-    places = [f"{each.name}, {each.where}" if quiet else each.where for each in problems]
+    places = [
+        f"{each.name}, {each.where}" if quiet or variants > 1 else each.where for each in problems
+    ]
+    several = count(variants, "variant") if variants > 1 else plain(first.name)
     return Trouble(
-        name="this machine" if quiet else plain(first.name),
+        name="this machine" if quiet else several,
         where=tuple(dict.fromkeys(plain(place) for place in places)),
         reason=plain(gate + first.reason)
-        + (f" (and {reasons - 1} more with other figures)" if reasons > 1 else ""),
+        + (f" (and {reasons - 1} more with other figures)" if reasons > 1 else "")
+        + ("; right when measured once more" if first.made_good else ""),
         remedy=None if first.remedy is None else plain(first.remedy),
         log_tail=_tail(next((each.log_tail for each in problems if each.log_tail), None)),
+        made_good=first.made_good,
     )
 
 

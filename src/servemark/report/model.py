@@ -265,6 +265,8 @@ class Problem(Record):
     reason: str
     remedy: str | None
     log_tail: str | None
+    made_good: bool = False
+    """Whether the trial was measured once more, and then was valid: it cost no figure."""
 
 
 class MetricEntry(Record):

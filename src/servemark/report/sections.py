@@ -166,23 +166,21 @@ def caching_found(
         if result.trial.purpose == "caching":
             key = (result.trial.variant.id, result.trial.cell.corpus)
             by_corpus.setdefault(key, []).append(result)
-    found = []
-    for entrant in entrants:
-        speeds = {
-            corpus: block_values(by_corpus.get((entrant.variant.id, corpus), []), THROUGHPUT)
-            for corpus in ("one", "alike", "renewed")
-        }
-        seen = find_caching(speeds["one"], speeds["alike"], speeds["renewed"])
-        if seen is not None:
-            found.append(
-                Caching(
-                    variant=entrant.variant.id,
-                    ratio=ratio_of(seen.over_many),
-                    over_renewed=seen.over_renewed and ratio_of(seen.over_renewed),
-                    caches=seen.caches,
-                )
-            )
-    return tuple(found)
+
+    def speeds(corpus: str) -> dict[str, dict[int, float]]:
+        names = [entrant.variant.id for entrant in entrants]
+        return {name: block_values(by_corpus.get((name, corpus), []), THROUGHPUT) for name in names}
+
+    found = find_caching(speeds("one"), speeds("alike"), speeds("renewed"))
+    return tuple(
+        Caching(
+            variant=variant,
+            ratio=ratio_of(seen.over_many),
+            over_renewed=seen.over_renewed and ratio_of(seen.over_renewed),
+            caches=seen.caches,
+        )
+        for variant, seen in found.items()
+    )
 
 
 def noise_found(

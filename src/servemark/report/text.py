@@ -240,7 +240,8 @@ class _Pages:
     def _troubles(self, troubles: list[Trouble]) -> Iterator[RenderableType]:
         if not troubles:
             return
-        yield Text("\nProblems", style="bold red")
+        costly = any(not trouble.made_good for trouble in troubles)
+        yield Text("\nProblems", style="bold red" if costly else "bold")
         for trouble in troubles:
             yield _item(trouble.name, trouble.place, trouble.reason, trouble.remedy)
             if trouble.log_tail:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
+from servemark.records import Variant
 from servemark.report.model import Competitor, Figure, Ratio, ReportedCell, Result
 from servemark.units import format_bytes, format_ns, format_rate
 
@@ -145,22 +146,37 @@ def short_names(competitors: Sequence[Competitor]) -> dict[str, str]:
     A contestant that is there once needs no server; one with a single runtime needs no runtime.
     Models are named where there are several.
     """
-    originals = [each for each in competitors if each.twin_of is None]
-    several = len({each.model for each in originals}) > 1
-    contestants = Counter((each.contestant, each.model) for each in originals)
-    servers = Counter((each.contestant, each.server, each.model) for each in originals)
-    names: dict[str, str] = {}
-    for each in originals:
-        model = f":{each.model}" if several else ""
-        if contestants[each.contestant, each.model] == 1:
-            names[each.variant] = plain(f"{each.contestant}{model}")
-        elif servers[each.contestant, each.server, each.model] == 1:
-            names[each.variant] = plain(f"{each.contestant}@{each.server}{model}")
-        else:
-            names[each.variant] = plain(each.variant.replace("@builtin+", "+"))
+    names = _short(
+        (each.variant, each.contestant, each.server, each.model)
+        for each in competitors
+        if each.twin_of is None
+    )
     for each in competitors:
         if each.twin_of is not None:
             names[each.variant] = f"{names[each.twin_of]} again"
+    return names
+
+
+def short_variant_names(variants: Iterable[Variant]) -> dict[str, str]:
+    """The same where there is no run."""
+    return _short((each.id, each.contestant, each.server, each.model or "") for each in variants)
+
+
+def _short(entered: Iterable[tuple[str, str, str, str]]) -> dict[str, str]:
+    """Names by id, from id, contestant, server and model."""
+    found = list(entered)
+    several = len({model for _, _, _, model in found}) > 1
+    contestants = Counter((contestant, model) for _, contestant, _, model in found)
+    servers = Counter((contestant, server, model) for _, contestant, server, model in found)
+    names: dict[str, str] = {}
+    for variant, contestant, server, model in found:
+        shown = f":{model}" if several else ""
+        if contestants[contestant, model] == 1:
+            names[variant] = plain(f"{contestant}{shown}")
+        elif servers[contestant, server, model] == 1:
+            names[variant] = plain(f"{contestant}@{server}{shown}")
+        else:
+            names[variant] = plain(variant.replace("@builtin+", "+"))
     return names
 
 

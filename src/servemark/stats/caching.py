@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from servemark.stats.comparison import Comparison, compare_paired
+from servemark.stats.comparison import Comparison, compare_each
+
+Blocks = Mapping[int, float]
+"""Values by block."""
 
 LEAST_GAIN = 0.05
 """A repeat that gains less over the same image in ever new writings is noise. To decode both is
@@ -35,25 +38,29 @@ class CachingFound:
 
 
 def find_caching(
-    repeated: Mapping[int, float],
-    rotated: Mapping[int, float],
-    renewed: Mapping[int, float],
-) -> CachingFound | None:
-    """Compare the throughputs by block; ``None`` where fewer than two blocks have the first two.
+    repeated: Mapping[str, Blocks], rotated: Mapping[str, Blocks], renewed: Mapping[str, Blocks]
+) -> dict[str, CachingFound]:
+    """Compare the throughputs of each variant by block; those with fewer than two blocks of the
+    first two are left out.
 
     What keeps answers by the bytes it was sent is slower with ``renewed``, by those of the decoded
-    image with ``rotated``.
+    image with ``rotated``. Many variants are searched, and chance makes one or the other look like
+    a cache: so the intervals hold for all at once, and the variants share what is known of noise.
     """
-    over_many = _compared(repeated, rotated)
-    if over_many is None:
-        return None
-    return CachingFound(over_many, _compared(repeated, renewed))
+    over_renewed = _compared(repeated, renewed)
+    return {
+        name: CachingFound(over_many, over_renewed.get(name))
+        for name, over_many in _compared(repeated, rotated).items()
+    }
 
 
-def _compared(one: Mapping[int, float], other: Mapping[int, float]) -> Comparison | None:
-    blocks = sorted(one.keys() & other.keys())
-    ratio = compare_paired([one[b] for b in blocks], [other[b] for b in blocks])
-    return ratio if ratio is not None and ratio.blocks > 1 else None
+def _compared(one: Mapping[str, Blocks], other: Mapping[str, Blocks]) -> dict[str, Comparison]:
+    pairs = {}
+    for name, speeds in one.items():
+        blocks = sorted(speeds.keys() & other.get(name, {}).keys())
+        if len(blocks) > 1:
+            pairs[name] = ([speeds[b] for b in blocks], [other[name][b] for b in blocks])
+    return compare_each(pairs)
 
 
 def _gains(ratio: Comparison, least: float) -> bool:

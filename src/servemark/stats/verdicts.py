@@ -261,7 +261,8 @@ def _steady(load: LoadResult) -> Fault | None:
     return Fault(
         gate=Gate.STEADY,
         reason=Drift(**load.drift.model_dump()).sentence(),
-        remedy="a longer warm-up if it becomes faster; look for a leak or a cache if slower",
+        remedy="a longer warm-up if it becomes faster; look for a leak or a cache if slower; where "
+        "several show it, it is the machine whose speed changes",
     )
 
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from servemark.records import Board, CellGroup, Slo
+from servemark.records import Board, CellGroup, Gate, Slo
 from servemark.report import REPORTS, Report
 from servemark.report.findings import Findings
-from servemark.report.model import Figure, FoundCapacity, Point
+from servemark.report.model import Figure, FoundCapacity, Point, Problem
 from tests.unit.report.conftest import default_board
 
 ARM = 0.01 * 4.302653 / 3**0.5
@@ -115,6 +115,35 @@ def test_a_problem_that_comes_up_again_is_told_once_with_its_places(report: Repo
     assert troubles["node/koa@builtin+onnxruntime"].reason == (
         "an empty body is refused: expected 400, saw 500"
     )
+
+
+def test_what_measuring_once_more_made_good_is_told_once_for_all_and_last(report: Report) -> None:
+    def unsteady(name: str, share: str, *, made_good: bool) -> Problem:
+        return Problem(
+            name=name,
+            where="get/c16, block 1",
+            gate=Gate.STEADY,
+            reason=f"it became {share} faster",
+            remedy="a longer warm-up",
+            log_tail=None,
+            made_good=made_good,
+        )
+
+    problems = (
+        unsteady("go/gin", "9 %", made_good=True),
+        unsteady("go/chi", "8 %", made_good=True),
+        unsteady("go/chi", "7 %", made_good=False),
+    )
+    findings = Findings(report.model_copy(update={"problems": problems}))
+    assert [(each.name, each.reason, each.place) for each in findings.troubles()] == [
+        ("go/chi", "steady speed: it became 7 % faster", "get/c16, block 1"),
+        (
+            "2 variants",
+            "steady speed: it became 9 % faster (and 1 more with other figures); "
+            "right when measured once more",
+            "go/gin, get/c16, block 1; go/chi, get/c16, block 1",
+        ),
+    ]
 
 
 def test_names_are_as_short_as_tells_them_apart(report: Report) -> None:
