@@ -18,8 +18,8 @@ import numpy as np
 from servemark.errors import ClusterError
 from servemark.records import Endpoint, Link
 
-TIMEOUT_S = 10.0
-"""A peer that is silent for longer is not reached."""
+TIMEOUT_S = 25.0
+"""A peer that is silent for longer is not reached: what a socket buffers takes 20 s at 1 Mbit/s."""
 PINGS = 200
 CLOCK_PINGS = 20
 STREAM_S = 0.5
