@@ -30,7 +30,7 @@ func (s *session) batch(images int) (*batch, error) {
 		return known, nil
 	}
 	shape := s.shape.Clone()
-	shape[0] = int64(images)
+	shape[0] *= int64(images)
 	input, err := ort.NewEmptyTensor[float32](shape)
 	if err != nil {
 		return nil, err

@@ -96,8 +96,8 @@ func (p *Predictor) predict(image []byte, stage Stage) (answer Answer, err error
 	}
 	if stage == Decode {
 		sum := 0.0 // exact: float64 holds every sum of this many float32 of this range
-		for _, x := range x {
-			sum += float64(x)
+		for _, value := range x {
+			sum += float64(value)
 		}
 		labels := len(p.model.Labels)
 		return Answer{(int(math.Floor(sum))%labels + labels) % labels, stageProbability}, nil

@@ -400,7 +400,7 @@ type bitReader struct {
 	count uint   // of them
 }
 
-// fill has more than 56 bits ready, or all up to a marker.
+// fill has at least 32 bits ready, or all up to a marker.
 func (b *bitReader) fill() {
 	if b.count >= 32 { // enough for a code and what it stands before
 		return

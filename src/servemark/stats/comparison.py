@@ -104,25 +104,24 @@ def compare_each(
 ) -> dict[str, Comparison]:
     """For each name a ÷ b from pairs within blocks, with intervals that hold for all names at once.
 
-    Values must be positive. Names borrow from each other's variances as in ``rank``; the intervals
-    are Bonferroni's, and the p-values ``adjust``'s. Names without a pair are left out.
+    Names borrow from each other's variances as in ``rank``; the intervals are Bonferroni's, and the
+    p-values ``adjust``'s. Blocks in which a value is missing or not positive are left out, and
+    names without any other.
     """
-    logs = {
-        name: np.log(np.asarray(a, dtype=np.float64)) - np.log(np.asarray(b, dtype=np.float64))
-        for name, (a, b) in pairs.items()
-    }
-    logs = {name: known[~np.isnan(known)] for name, known in logs.items()}
+    with np.errstate(divide="ignore", invalid="ignore"):
+        logs = {
+            name: np.log(np.asarray(a, dtype=np.float64)) - np.log(np.asarray(b, dtype=np.float64))
+            for name, (a, b) in pairs.items()
+        }
+    logs = {name: known[np.isfinite(known)] for name, known in logs.items()}
     logs = {name: known for name, known in logs.items() if len(known)}
     if not logs:
         return {}
     counts = np.array([len(known) for known in logs.values()])
     means = np.array([known.mean() for known in logs.values()])
     squares = np.array([((known - known.mean()) ** 2).sum() for known in logs.values()])
-    freedom = (counts - 1).astype(np.float64)
-    borrowed, prior = _borrowed(squares, freedom, names=len(logs))
-    total = freedom + np.minimum(borrowed, freedom.sum() - freedom)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        errors = np.sqrt((squares + (total - freedom) * prior) / total / counts)
+    borrowed = _borrowed(squares, counts - 1.0, names=len(logs))
+    errors, total = _errors(squares, counts, borrowed, most=float((counts - 1).sum()))
     errors[total <= 0] = math.inf
     p_values = [_p_value(*each) for each in zip(means, errors, total, strict=True)]
     each_level = 1 - (1 - level) / len(logs)
@@ -313,22 +312,31 @@ def _pairs(table: Floats) -> tuple[Floats, Floats]:
     differences = table[:, None, :] - table[None, :, :]
     shared = ~np.isnan(differences)
     count = shared.sum(axis=2)
-    freedom = np.maximum(count - 1, 0).astype(np.float64)
     with np.errstate(invalid="ignore", divide="ignore"):
         means = np.where(shared, differences, 0).sum(axis=2) / count
         squares = np.where(shared, (differences - means[:, :, None]) ** 2, 0).sum(axis=2)
         rows, columns = table.shape
         most = float((~np.isnan(table)).sum() - rows - columns + 1)
         upper = np.triu_indices(rows, k=1)
-        borrowed, prior = _borrowed(squares[upper], freedom[upper], names=rows)
-        prior_freedom = np.minimum(borrowed, np.maximum(most - freedom, 0.0))
-        total = freedom + prior_freedom
-        error = np.sqrt((prior_freedom * prior + squares) / total / count)
+        borrowed = _borrowed(squares[upper], np.maximum(count[upper] - 1.0, 0.0), names=rows)
+        error, total = _errors(squares, count, borrowed, most)
         statistic = np.abs(means) / error
         p_values = 2 * special.stdtr(total, -statistic)
     # 0 ÷ 0 is two rows that are the same in all blocks; without freedom nothing can be told.
     p_values[np.isnan(p_values) | (total <= 0)] = 1.0
     return means, p_values
+
+
+def _errors(
+    squares: Floats, count: NDArray[np.int64], borrowed: tuple[float, float], most: float
+) -> tuple[Floats, Floats]:
+    """Standard errors of means of ``count``, and their degrees of freedom, with what is borrowed;
+    ``most`` is the freedom that all have together, beyond which nothing can be borrowed."""
+    freedom = np.maximum(count - 1.0, 0.0)
+    prior_freedom = np.minimum(borrowed[0], np.maximum(most - freedom, 0.0))
+    total = freedom + prior_freedom
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.sqrt((prior_freedom * borrowed[1] + squares) / total / count), total
 
 
 def _borrowed(squares: Floats, freedom: Floats, names: int) -> tuple[float, float]:
