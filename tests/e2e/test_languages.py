@@ -45,6 +45,15 @@ def test_go(project: Project, prepared: Callable[[Variant], None]) -> None:
         assert "ok" in run(project, folder, ["go", "test", "-count=1", "./..."])
 
 
+def test_python(project: Project, prepared: Callable[[Variant], None]) -> None:
+    variant = first_variant("python/tuned")
+    prepared(variant)
+    python = str(project.home / "envs" / f"python-tuned-{variant.runtime}" / "bin" / "python")
+    path = f"PYTHONPATH={ROOT / 'contestants' / 'python' / '_predictor'}"
+    command = ["env", path, "PYTHONDONTWRITEBYTECODE=1", python, "-m", "unittest"]
+    assert "OK" in run(project, ROOT / "contestants" / "python" / "tuned", command)
+
+
 def test_node(project: Project, prepared: Callable[[Variant], None]) -> None:
     prepared(first_variant("node/express"))
     folder = project.home / "envs" / "node-express" / "_predictor"

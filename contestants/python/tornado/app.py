@@ -20,6 +20,8 @@ from predictor.settings import read_settings
 # Tornado answers a body above its own limit with a bare 400 and a reset. That limit is therefore
 # far above ours: up to it such a body is read and dropped, and its sender sees the 413.
 DROPPED_BYTES = 2**30
+BODY_S = 30.0
+IDLE_S = 75.0  # as nginx has it
 GRACE_S = 4.0
 
 
@@ -107,7 +109,12 @@ async def serve(service: Service) -> None:
         default_handler_class=Endpoint,
         log_function=lambda handler: None,
     )
-    server = HTTPServer(app, max_body_size=max(DROPPED_BYTES, settings.max_body_bytes))
+    server = HTTPServer(
+        app,
+        max_body_size=max(DROPPED_BYTES, settings.max_body_bytes),
+        body_timeout=BODY_S,
+        idle_connection_timeout=IDLE_S,
+    )
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     server.listen(settings.port, settings.host, reuse_port=settings.workers > 1)

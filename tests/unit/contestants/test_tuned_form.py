@@ -1,4 +1,4 @@
-"""The form parser of ``python/tuned-rsgi``: any content comes back whole, nothing broken passes."""
+"""The form parser of ``python/tuned``: any content comes back whole, nothing broken passes."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ contents = st.lists(
 @pytest.fixture(scope="module")
 def form() -> Iterator[Any]:
     """The contestant's module, which needs nothing but the predictor's errors."""
-    folders = [str(PYTHON / "tuned-rsgi"), str(PYTHON / "_predictor")]
+    folders = [str(PYTHON / "tuned"), str(PYTHON / "_predictor")]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "path", [*folders, *sys.path])
         yield import_module("form")

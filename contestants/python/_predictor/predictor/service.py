@@ -68,6 +68,15 @@ class Service:
             likeliest = 1 / float(np.exp(probabilities - likeliest).sum(dtype=float))
         return self._document(index, likeliest)
 
+    def answers(self, outputs: Batch) -> list[Document]:
+        """The documents for outputs (batch, labels) of the model, as `answer` gives each."""
+        indices = outputs.argmax(axis=1)
+        likeliest = outputs[np.arange(len(outputs)), indices]
+        if self._model.logits:
+            likeliest = 1 / np.exp(outputs - likeliest[:, None]).sum(axis=1, dtype=float)
+        pairs = zip(indices.tolist(), likeliest.tolist(), strict=True)
+        return [self._document(index, probability) for index, probability in pairs]
+
     def _document(self, index: int, probability: float) -> Document:
         return {"data": {self._model.answer: index, "probability": probability}}
 

@@ -1,12 +1,16 @@
 """Micro-batches: what waits at the same time is inferred at once, and nobody waits for a timer."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Generic, TypeVar
 
 import numpy as np
 
 from predictor.image import Batch, Pixels, Values
 from predictor.model import Input
+
+Answer = TypeVar("Answer")
 
 MOST = 32  # images in a batch: more gain little, and the first waits for the last
 
@@ -39,7 +43,7 @@ def most_at_once(infer: Callable[[Batch], Batch], x: Batch) -> int:
     return MOST
 
 
-class Batcher:
+class Batcher(Generic[Answer]):
     """Joins the images that arrive in one turn of the event loop into one call of the runtime.
 
     The call is queued when the first of them arrives. What is ready by then has been handled
@@ -49,37 +53,46 @@ class Batcher:
     def __init__(
         self,
         join: Callable[[list[Pixels | Values]], Batch],
-        infer: Callable[[Batch], Batch],
+        predict: Callable[[Batch], Sequence[Answer]],
         most: int = MOST,
     ) -> None:
         self._join = join
-        self._infer = infer
+        self._predict = predict
         self._most = most
-        self._waiting: list[tuple[Pixels | Values, asyncio.Future[Batch]]] = []
+        self._waiting: list[tuple[Pixels | Values, Callable[[Answer | Exception], None]]] = []
 
-    def infer(self, image: Pixels | Values) -> asyncio.Future[Batch]:
-        """The model's output (labels,) for one image, when its batch is done."""
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[Batch] = loop.create_future()
+    def submit(self, image: Pixels | Values, done: Callable[[Answer | Exception], None]) -> None:
+        """Calls `done` with the answer for one image, or with what went wrong with its batch."""
         if not self._waiting:
-            loop.call_soon(self._run)
-        self._waiting.append((image, future))
+            asyncio.get_running_loop().call_soon(self._run)
+        self._waiting.append((image, done))
         if len(self._waiting) == self._most:
             self._run()
+
+    def predict(self, image: Pixels | Values) -> asyncio.Future[Answer]:
+        """The answer for one image, when its batch is done."""
+        future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self.submit(image, partial(settle, future))
         return future
 
     def _run(self) -> None:
         waiting, self._waiting = self._waiting, []
         if not waiting:  # a full batch did not wait for this turn
             return
-        images = [image for image, _ in waiting]
         try:
-            outputs = self._infer(self._join(images))
+            answers = self._predict(self._join([image for image, _ in waiting]))
         except Exception as error:  # noqa: BLE001 - goes to all who wait
-            for _, future in waiting:
-                if not future.done():
-                    future.set_exception(error)
+            for _, done in waiting:
+                done(error)
             return
-        for (_, future), output in zip(waiting, outputs, strict=True):
-            if not future.done():  # its sender may have gone
-                future.set_result(output)
+        for (_, done), answer in zip(waiting, answers, strict=True):
+            done(answer)
+
+
+def settle(future: asyncio.Future[Answer], outcome: Answer | Exception) -> None:
+    if future.done():  # its sender has gone
+        return
+    if isinstance(outcome, Exception):
+        future.set_exception(outcome)
+    else:
+        future.set_result(outcome)

@@ -12,6 +12,8 @@ PARAMETER = re.compile(rb';[ \t]*([^\s=;]+)=(?:"([^"]*)"|([^\s;"]*))')
 HEADERS_END = b"\r\n\r\n"
 MOST_HEADER_BYTES = 8192  # of one part
 NAME = FIELD.encode()
+# How curl, browsers and Python's clients begin a part; what begins otherwise is taken apart.
+USUAL = b'\r\nContent-Disposition: form-data; name="%b"; filename="' % NAME
 
 
 def find_image(content_type: str, body: bytes) -> bytes:
@@ -42,7 +44,7 @@ def find_image(content_type: str, body: bytes) -> bytes:
         end = body.find(delimiter, at)
         if headers_end < 0 or end < start:  # no blank line in this part, or no end to it
             raise BrokenForm
-        if image is None and is_image(body[at:headers_end]):
+        if image is None and (body.startswith(USUAL, at) or is_image(body[at:headers_end])):
             image = body[start:end]
         at = end + len(delimiter)
     if not body.startswith(b"--", at):

@@ -20,7 +20,7 @@ service = load()
 settings = service.settings
 model = read_model(settings.model_dir).input
 most = most_at_once(service.infer_batch, service.to_input(service.test_image))
-batcher = Batcher(ToBatch(model), service.infer_batch, most)
+batcher = Batcher(ToBatch(model), lambda x: service.answers(service.infer_batch(x)), most)
 logger = logging.getLogger(__name__)
 
 
@@ -52,7 +52,7 @@ async def read(scope: Scope, protocol: HTTPProtocol) -> bytes:
 async def predict(image: bytes) -> Any:
     if settings.stage is not Stage.FULL or not image:
         return service.predict(image)
-    return service.answer(await batcher.infer(open_image(image, model)))
+    return await batcher.predict(open_image(image, model))
 
 
 async def healthz(scope: Scope, protocol: HTTPProtocol) -> Any:
