@@ -12,6 +12,12 @@ pub fn now_ns() -> i64 {
     nanoseconds(clock_gettime(ClockId::Monotonic))
 }
 
+/// The clock that the kernel stamps with, which may be set at any time: for differences over a moment only.
+#[inline]
+pub(crate) fn real_now_ns() -> i64 {
+    nanoseconds(clock_gettime(ClockId::Realtime))
+}
+
 /// CPU time that the calling thread has used, in user and kernel mode.
 pub(crate) fn thread_cpu_ns() -> i64 {
     nanoseconds(clock_gettime(ClockId::ThreadCPUTime))

@@ -3,11 +3,11 @@
 use rustix::fd::OwnedFd;
 use rustix::io::Errno;
 use rustix::net::{
-    AddressFamily, RecvFlags, SendFlags, SocketAddrUnix, SocketFlags, SocketType, connect, ipproto, recv,
-    send, socket_with, sockopt,
+    AddressFamily, SendFlags, SocketAddrUnix, SocketFlags, SocketType, connect, ipproto, send, socket_with,
+    sockopt,
 };
 
-use crate::clock::now_ns;
+use crate::arrival::{Inbox, Piece, stamp};
 use crate::config::{Address, Limits};
 use crate::http::{ParseFailure, Response, ResponseParser};
 use crate::outcome::{Ending, Work};
@@ -37,7 +37,9 @@ pub(crate) fn slot_of(token: u64) -> usize {
 pub(crate) struct Answer {
     pub response: Response,
     pub done_ns: i64,
-    /// Bytes of the scratch buffer that the last read filled.
+    /// How long it then lay unread.
+    pub unread_ns: i64,
+    /// Bytes of the inbox that the last read filled.
     filled: usize,
 }
 
@@ -173,7 +175,7 @@ impl Connection {
     /// reading goes on to the end of what it sent.
     pub fn read(
         &mut self,
-        scratch: &mut [u8],
+        inbox: &mut Inbox,
         hung_up: bool,
         work: &mut Work,
     ) -> Result<Option<Answer>, Ending> {
@@ -182,33 +184,37 @@ impl Connection {
         };
         loop {
             work.reads += 1;
-            let filled = match recv(socket, &mut *scratch, RecvFlags::empty()) {
-                Ok((filled, _)) => filled,
+            let piece = match inbox.receive(socket) {
+                Ok(piece) => piece,
                 Err(Errno::INTR) => continue,
                 Err(Errno::AGAIN) => return Ok(None),
                 Err(_) if self.established => return Err(Ending::Reset),
                 Err(errno) => return Err(connect_ending(errno)),
             };
-            let done_ns = now_ns();
+            let Piece { filled, arrived_ns, read_ns } = piece;
+            // What arrived before it could is of a clock that was set meanwhile.
+            let done_ns =
+                if arrived_ns < self.first_byte_ns.unwrap_or(self.sent_ns) { read_ns } else { arrived_ns };
+            let unread_ns = read_ns - done_ns;
             if filled == 0 {
                 let response = self.parser.end().map_err(parse_ending)?;
-                return Ok(Some(Answer { response, done_ns, filled }));
+                return Ok(Some(Answer { response, done_ns, unread_ns, filled }));
             }
             work.received_bytes += filled as u64;
             self.first_byte_ns.get_or_insert(done_ns);
-            if let Some(response) = self.parser.feed(&scratch[..filled]).map_err(parse_ending)? {
-                return Ok(Some(Answer { response, done_ns, filled }));
+            if let Some(response) = self.parser.feed(&inbox.bytes[..filled]).map_err(parse_ending)? {
+                return Ok(Some(Answer { response, done_ns, unread_ns, filled }));
             }
             // A short read has emptied the socket, and what comes later is a new edge.
-            if filled < scratch.len() && !hung_up {
+            if filled < inbox.bytes.len() && !hung_up {
                 return Ok(None);
             }
         }
     }
 
-    /// The body of an answer; `scratch` as [`Self::read`] left it.
-    pub fn body<'a>(&'a self, answer: &Answer, scratch: &'a [u8]) -> &'a [u8] {
-        self.parser.body(&answer.response, &scratch[..answer.filled])
+    /// The body of an answer; `inbox` as [`Self::read`] left it.
+    pub fn body<'a>(&'a self, answer: &Answer, inbox: &'a Inbox) -> &'a [u8] {
+        self.parser.body(&answer.response, &inbox.bytes[..answer.filled])
     }
 
     /// The sample of the request on this connection, without its answer. Connections are numbered over all
@@ -228,10 +234,10 @@ impl Connection {
 
     /// Looks at a socket on which nothing is expected: true when bytes came, false when it was closed; `None`
     /// when neither is the case.
-    pub fn read_unexpected(&mut self, scratch: &mut [u8], work: &mut Work) -> Option<bool> {
+    pub fn read_unexpected(&mut self, inbox: &mut Inbox, work: &mut Work) -> Option<bool> {
         let socket = self.socket.as_ref()?;
         work.reads += 1;
-        match rustix::io::read(socket, scratch) {
+        match rustix::io::read(socket, &mut inbox.bytes[..]) {
             Ok(0) => Some(false),
             Ok(filled) => {
                 work.received_bytes += filled as u64;
@@ -254,6 +260,7 @@ fn begin_connect(address: &Address) -> Result<(OwnedFd, bool), Errno> {
     let connected = match address {
         Address::Tcp(address) => {
             sockopt::set_tcp_nodelay(&socket, true)?;
+            stamp(&socket);
             connect(&socket, address)
         }
         Address::Unix(path) => connect(&socket, &SocketAddrUnix::new(path)?),

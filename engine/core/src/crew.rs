@@ -3,6 +3,7 @@
 use rustix::event::epoll::EventFlags;
 use rustix::io::Errno;
 
+use crate::arrival::Inbox;
 use crate::clock::{SECOND_NS, now_ns, signed};
 use crate::config::Config;
 use crate::connection::{Connection, Phase, slot_of};
@@ -13,7 +14,7 @@ use crate::poller::{Events, Poller, Until};
 use crate::schedule::Schedule;
 
 /// Read buffer of a thread.
-const SCRATCH_BYTES: usize = 65_536;
+const INBOX_BYTES: usize = 65_536;
 /// Longest time for the connections that are opened before the start.
 const LONGEST_CONNECT_NS: i64 = 5 * SECOND_NS;
 
@@ -33,7 +34,7 @@ pub(crate) struct Crew<'a> {
     pub poller: Poller,
     pub connections: Vec<Connection>,
     pub work: Work,
-    pub scratch: Vec<u8>,
+    pub inbox: Inbox,
 }
 
 impl<'a> Crew<'a> {
@@ -48,7 +49,7 @@ impl<'a> Crew<'a> {
             poller: Poller::new(signed(*spin_ns), *busy_poll)?,
             connections: slots.map(|slot| Connection::new(slot, limits)).collect(),
             work: Work::default(),
-            scratch: vec![0; SCRATCH_BYTES],
+            inbox: Inbox::new(INBOX_BYTES),
         })
     }
 

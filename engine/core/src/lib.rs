@@ -21,6 +21,7 @@
 //! # }
 //! ```
 
+mod arrival;
 mod bodies;
 mod clock;
 mod config;

@@ -106,9 +106,10 @@ pub struct Columns {
     pub intended_ns: Vec<i64>,
     /// When the engine began to send it: just before the write, or before the connect where one was needed.
     pub sent_ns: Vec<i64>,
-    /// When the first bytes of the answer had been read.
+    /// When the first bytes of the answer had come. For TCP by the kernel's stamp, so that a wait of the engine for
+    /// its core is not in it; else, and where several pieces were read at once, when they had been read.
     pub first_byte_ns: Vec<i64>,
-    /// When the last bytes of the answer had been read; for a failure, when it was noticed.
+    /// When the last bytes of the answer had come, likewise; for a failure, when it was noticed.
     pub done_ns: Vec<i64>,
     /// Status code of a complete response.
     pub status: Vec<i16>,
@@ -135,6 +136,8 @@ pub struct Work {
     pub busy_ns: i64,
     /// How long it was ready to run while something else had its core; `None` where the kernel does not tell.
     pub waited_ns: Option<i64>,
+    /// How long complete answers lay in the kernel before they were read, over all of them.
+    pub unread_ns: i64,
     /// System calls that waited for or polled events.
     pub waits: u64,
     /// System calls that read.

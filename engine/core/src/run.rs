@@ -6,6 +6,7 @@ use std::thread::{self, Scope, ScopedJoinHandle};
 use rustix::io::Errno;
 use rustix::thread::{CpuSet, sched_setaffinity, set_current_timer_slack};
 
+use crate::arrival::Stamping;
 use crate::clock::{now_ns, sleep_until};
 use crate::config::Config;
 use crate::control::Control;
@@ -34,6 +35,7 @@ pub fn run(
     control: &Control,
 ) -> Result<Outcome, EngineError> {
     schedule.check(corpus, config.threads)?;
+    let _stamping = Stamping::begin();
     let trial = Trial { config, corpus, schedule, control };
     let crews = on_threads(config, 0..config.threads, |thread| {
         let mut crew = Crew::new(trial, thread)?;

@@ -3,6 +3,7 @@
 use rustix::event::epoll::EventFlags;
 use rustix::io::Errno;
 
+use crate::arrival::Inbox;
 use crate::bodies::BodyStore;
 use crate::clock::{now_ns, signed, thread_cpu_ns, thread_waited_ns};
 use crate::config::Config;
@@ -47,13 +48,13 @@ pub(crate) struct Worker<'a> {
     record: Record,
     progress: Progress,
     work: Work,
-    scratch: Vec<u8>,
+    inbox: Inbox,
     start_ns: i64,
 }
 
 impl<'a> Worker<'a> {
     pub fn new(crew: Crew<'a>, start_ns: i64) -> Self {
-        let Crew { trial, thread, poller, connections, work, scratch } = crew;
+        let Crew { trial, thread, poller, connections, work, inbox } = crew;
         let Config { threads, limits, timeout_ns, .. } = trial.config;
         let store =
             BodyStore::new(limits.kept_bodies.div_ceil(*threads), limits.kept_bytes.div_ceil(*threads));
@@ -78,7 +79,7 @@ impl<'a> Worker<'a> {
             record: Record::new(start_ns, store),
             progress: Progress::default(),
             work,
-            scratch,
+            inbox,
             start_ns,
         }
     }
@@ -227,7 +228,7 @@ impl<'a> Worker<'a> {
                 }
             }
             Phase::Idle if readable => {
-                if let Some(has_bytes) = connection.read_unexpected(&mut self.scratch, &mut self.work) {
+                if let Some(has_bytes) = connection.read_unexpected(&mut self.inbox, &mut self.work) {
                     self.work.unsolicited += u64::from(has_bytes);
                     self.close(slot);
                 }
@@ -237,7 +238,7 @@ impl<'a> Worker<'a> {
     }
 
     fn read(&mut self, slot: usize, hung_up: bool) {
-        match self.connections[slot].read(&mut self.scratch, hung_up, &mut self.work) {
+        match self.connections[slot].read(&mut self.inbox, hung_up, &mut self.work) {
             Ok(Some(answer)) => self.finish(slot, &answer, hung_up),
             Ok(None) => {}
             Err(ending) => self.fail(slot, ending),
@@ -247,7 +248,7 @@ impl<'a> Worker<'a> {
     fn finish(&mut self, slot: usize, answer: &Answer, hung_up: bool) {
         let connection = &mut self.connections[slot];
         let response = &answer.response;
-        let body = self.record.bodies.intern(connection.body(answer, &self.scratch));
+        let body = self.record.bodies.intern(connection.body(answer, &self.inbox));
         let is_excessive = response.excess_bytes > 0;
         let reusable = response.keep_alive
             && !is_excessive
@@ -256,6 +257,7 @@ impl<'a> Worker<'a> {
             && !self.trial.config.reconnect_each
             && !self.trial.corpus.traits(connection.ticket.request).closes;
         connection.failed_connects = 0;
+        self.work.unread_ns += answer.unread_ns;
         self.record.push(&Sample {
             done_ns: Some(answer.done_ns),
             status: Some(response.status),

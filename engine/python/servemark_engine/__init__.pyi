@@ -154,9 +154,13 @@ class Columns(TypedDict):
     The cost of a needed connect is therefore part of done - sent, and Little's law holds with it.
     """
     first_byte_ns: NDArray[np.int64]
-    """When the first bytes of the answer had been read."""
+    """When the first bytes of the answer had come.
+
+    For TCP that is the kernel's stamp, so that a wait of the engine for its core is not in it; for
+    a Unix socket, and where several pieces were read at once, it is when they had been read.
+    """
     done_ns: NDArray[np.int64]
-    """When the last bytes of the answer had been read; for a failure, when it was noticed."""
+    """When the last bytes of the answer had come, likewise; for a failure, when it was noticed."""
     status: NDArray[np.int16]
     """Status code of a complete response."""
     error: NDArray[np.uint8]
@@ -183,6 +187,8 @@ class Work(TypedDict):
 
     busy_ns / elapsed_ns is the headroom gate's figure.
     """
+    unread_ns: int
+    """How long complete answers lay in the kernel before they were read, over all of them."""
     waited_ns: int | None
     """How long it was ready to run while something else had its core; None where the kernel keeps
     no such account.

@@ -96,6 +96,7 @@ fn work_of<'py>(py: Python<'py>, work: &Work) -> PyResult<Bound<'py, PyDict>> {
         ("cpu_ns", work.cpu_ns),
         ("spin_ns", work.spin_ns),
         ("busy_ns", work.busy_ns),
+        ("unread_ns", work.unread_ns),
     ];
     let counts = [
         ("waits", work.waits),

@@ -88,6 +88,7 @@ def test_a_closed_loop_gives_typed_columns_and_the_body_once(server: Truth) -> N
     assert (np.diff(times, axis=0) >= 0).all()
     assert outcome.work[0]["writes"] == 1000
     assert outcome.work[0]["connects"] == 4
+    assert outcome.work[0]["unread_ns"] > 0
     waited_ns = outcome.work[0]["waited_ns"]
     assert waited_ns is not None
     assert 0 <= waited_ns <= outcome.work[0]["elapsed_ns"]

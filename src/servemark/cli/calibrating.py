@@ -24,6 +24,7 @@ from servemark.report.calibration import (
     errors_of,
     put_into,
     render_calibration,
+    way_text,
 )
 from servemark.run.calibration import CalibrationBench, calibrate
 from servemark.run.generators import OTHERS, Generator
@@ -155,7 +156,7 @@ def _show(found: Calibration) -> None:
     results.print(
         f"Truth server's own error (sent − due): p50 {format_ns(error.p50_ns)}, "
         f"p99 {format_ns(error.p99_ns)}, p99.9 {format_ns(error.p999_ns)}, "
-        f"largest {format_ns(error.max_ns)}; way there and back: {format_ns(found.fixed_ns)}"
+        f"largest {format_ns(error.max_ns)}. The way there and back: {way_text(found)}"
     )
     for title, group in errors_of(found):
         names = [spelt(each.figure) for each in group[0].deviations]

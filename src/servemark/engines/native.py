@@ -139,6 +139,7 @@ def _result(
             busy_ns=sum(each["busy_ns"] for each in work),
             spin_ns=sum(each["spin_ns"] for each in work),
             waited_ns=_waited_ns([each["waited_ns"] for each in work]),
+            unread_ns=sum(each["unread_ns"] for each in work),
             threads=threads,
             reconnects=sum(each["reconnects"] for each in work),
             sent_bytes=sum(each["sent_bytes"] for each in work),

@@ -134,7 +134,11 @@ class Calibration(Record):
     server_waited_share: float | None
     """The same of the truth server's thread."""
     fixed_ns: int
-    """The least that the way there and back costs a plain blocking client."""
+    """The least that the way there and back takes for a plain blocking client; it is part of the
+    truth for generators that time what they have read."""
+    arrived_ns: int | None = None
+    """The same up to the answer's arrival, by the kernel's stamp: for the native engine, which
+    times that. Missing where the engine did not yet."""
     comparisons: tuple[Comparison, ...]
     lag: Distribution | None
     """sent − intended at ``lag_rate_per_s``, Poisson."""

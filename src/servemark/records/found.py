@@ -106,6 +106,8 @@ class EngineWork(Record):
     spin_ns: int
     waited_ns: int | None = None
     """How long its threads were ready to run while something else had their cores."""
+    unread_ns: int = 0
+    """How long complete answers lay in the kernel before they were read, over all of them."""
     threads: int
     reconnects: int
     sent_bytes: int

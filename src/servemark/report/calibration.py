@@ -13,6 +13,15 @@ BEGIN, END = "<!-- results -->", "<!-- /results -->"
 _VERDICTS = {True: "reached", False: "**not reached**", None: "not measured"}
 
 
+def way_text(found: Calibration) -> str:
+    """What the way there and back takes, and for whom."""
+    read = f"{format_ns(found.fixed_ns)} until a plain blocking client has read the answer"
+    if found.arrived_ns is None:
+        return read
+    arrived = f"{format_ns(found.arrived_ns)} until the answer arrives, by the kernel's stamp"
+    return f"{arrived} (servemark); {read} (the others)"
+
+
 def render_calibration(found: Calibration) -> str:
     """The results of a calibration, without a heading of the first order."""
     sections = [_facts(found), _bars(found)]
@@ -61,8 +70,8 @@ def _facts(found: Calibration) -> str:
         f"- the truth server's own error (sent − due, {error.count:,} answers): "
         f"p50 {format_ns(error.p50_ns)}, p99 {format_ns(error.p99_ns)}, "
         f"p99.9 {format_ns(error.p999_ns)}, largest {format_ns(error.max_ns)}",
-        f"- the way there and back, as a plain blocking client sees it at best: "
-        f"{format_ns(found.fixed_ns)}; it is added to the server's record to give the truth",
+        f"- the way there and back at best, which is added to the server's record to give the "
+        f"truth: {way_text(found)}",
     ]
     if found.lag is not None:
         lines.append(

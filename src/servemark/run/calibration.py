@@ -42,8 +42,9 @@ from servemark.run.truth import (
     STALL_NS,
     TruthRecord,
     TruthServer,
-    fixed_cost_ns,
+    Way,
     round_trips_ns,
+    shortest_way,
 )
 from servemark.samples import ENDINGS
 from servemark.stats import describe, latencies
@@ -96,8 +97,8 @@ def calibrate(bench: CalibrationBench, extent: Extent, watcher: Watcher) -> Cali
         favoured() as is_favoured,
     ):
         run = _Run(bench, extent, watcher, Path(scratch))
-        fixed_ns = run.fixed_cost()
-        comparisons = [*run.closed(fixed_ns), *run.open(fixed_ns)]
+        way = run.way()
+        comparisons = [*run.closed(way), *run.open(way)]
         lag = run.lag()
         conservation = run.conservation()
         speeds = run.speeds()
@@ -123,7 +124,8 @@ def calibrate(bench: CalibrationBench, extent: Extent, watcher: Watcher) -> Cali
         server_error=server_error,
         engine_waited_share=engine_share,
         server_waited_share=server_share,
-        fixed_ns=fixed_ns,
+        fixed_ns=way.read_ns,
+        arrived_ns=way.arrived_ns,
         comparisons=tuple(comparisons),
         lag=lag,
         lag_rate_per_s=LAG_RATE_PER_S,
@@ -155,15 +157,15 @@ class _Run:
         """Shares of the loads in which something else had the engine's core and the server's."""
         return _share(self._engine_waits), _share(self._server_waits)
 
-    def fixed_cost(self) -> int:
-        """What the way there and back costs at least, found without any load generator."""
-        self._watcher.begin("Fixed cost", 1)
+    def way(self) -> Way:
+        """What the way there and back takes at least, found without any load generator."""
+        self._watcher.begin("The way there and back", 1)
         self._watcher.doing("a plain blocking client")
         with self._server("constant:1ms") as server:
             taken_ns = round_trips_ns(server.endpoint, ROUND_TRIPS)
-            return fixed_cost_ns(taken_ns, server.finish())
+            return shortest_way(taken_ns, server.finish())
 
-    def closed(self, fixed_ns: int) -> list[Comparison]:
+    def closed(self, way: Way) -> list[Comparison]:
         """Every generator under every distribution; the truth is what the server recorded."""
         rounds = [
             [each for each in self._takers(number, 1) if not each.uploads_only]
@@ -175,12 +177,12 @@ class _Run:
             for generators in rounds:
                 for generator in generators:
                     self._watcher.doing(f"{known.name}, {generator.name}")
-                    compared = self._closed(known, generator, fixed_ns)
+                    compared = self._closed(known, generator, way)
                     if compared is not None:
                         found.setdefault((known.name, generator.name), []).append(compared)
         return [over_rounds(each) for each in found.values()]
 
-    def _closed(self, known: Known, generator: Generator, fixed_ns: int) -> Comparison | None:
+    def _closed(self, known: Known, generator: Generator, way: Way) -> Comparison | None:
         duration_s = self._extent.closed_s
         with self._server(known.delay, _stall_after_ns(known, duration_s)) as server:
             load = Closed(connections=known.connections)
@@ -191,9 +193,9 @@ class _Run:
         if seen is None:
             return None
         truth = describe(record.sent_ns - record.arrival_ns)
-        return self._compared(known, "closed", generator, seen, record, truth, fixed_ns)
+        return self._compared(known, "closed", generator, seen, record, truth, way)
 
-    def open(self, fixed_ns: int) -> Iterator[Comparison]:
+    def open(self, way: Way) -> Iterator[Comparison]:
         """servemark under every distribution, with Poisson arrivals.
 
         Had each request been sent when it was due, its response time would be what the server
@@ -206,10 +208,10 @@ class _Run:
             found = []
             for _ in range(rounds):
                 self._watcher.doing(f"{known.name}, {self._native.name}")
-                found.append(self._open(known, fixed_ns))
+                found.append(self._open(known, way))
             yield over_rounds(found)
 
-    def _open(self, known: Known, fixed_ns: int) -> Comparison:
+    def _open(self, known: Known, way: Way) -> Comparison:
         duration_s = self._extent.open_s
         load = Open(rate_per_s=known.rate_per_s)
         stall_after_ns = _stall_after_ns(known, duration_s)
@@ -221,9 +223,7 @@ class _Run:
         truth_ns = record.sent_ns - record.arrival_ns
         if stall_after_ns is not None:
             truth_ns = _stalled(assignment, record, stall_after_ns)
-        return self._compared(
-            known, "open", self._native, seen, record, describe(truth_ns), fixed_ns
-        )
+        return self._compared(known, "open", self._native, seen, record, describe(truth_ns), way)
 
     def lag(self) -> Distribution | None:
         """sent − intended at a high rate, against the light server."""
@@ -321,9 +321,11 @@ class _Run:
         seen: Seen,
         record: TruthRecord,
         truth: Distribution | None,
-        fixed_ns: int,
+        way: Way,
     ) -> Comparison:
-        if generator is self._native:
+        way_ns = way.read_ns
+        if generator is self._native:  # whose times are those of the kernel's stamps
+            way_ns = way.arrived_ns
             self.server_errors.append(record.sent_ns - record.due_ns)
             self._server_waits.append((record.waited_ns, record.ran_ns + record.waited_ns))
             if seen.waited_ns is not None:
@@ -335,7 +337,7 @@ class _Run:
             generator=generator.name,
             requests=seen.requests,
             recorded=len(record.sent_ns),
-            deviations=compare(figures_of(truth), seen.figures, fixed_ns),
+            deviations=compare(figures_of(truth), seen.figures, way_ns),
         )
 
     def _server(self, delay: str, stall_after_ns: int | None = None) -> TruthServer:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import struct
 import sys
 import time
 from collections.abc import Mapping
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 from servemark.errors import LaunchError
 from servemark.guard import Command, Guarded
 from servemark.records import Endpoint
-from servemark.units import NS_PER_MS
+from servemark.units import NS_PER_MS, NS_PER_S
 
 START_TIMEOUT_S = 10.0
 STALL_NS = 1_000 * NS_PER_MS
@@ -26,6 +27,10 @@ STALL_NS = 1_000 * NS_PER_MS
 LIGHT = "none"
 """The delay of the light server, which answers at once and keeps no record."""
 SEED = 1
+SO_TIMESTAMPNS = 35
+"""Of Linux, as asm-generic/socket.h has it; Python's ``socket`` does not name it."""
+STAMP = struct.Struct("@ll")
+"""A ``struct timespec``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,30 +137,49 @@ def read_record(path: Path) -> tuple[NDArray[np.int64], ...]:
     return tuple(table[:, place].copy() for place in range(4))
 
 
+@dataclass(frozen=True, slots=True)
+class Way:
+    """What the way there and back takes at least, in ns: what a client sees beyond the server's
+    own time."""
+
+    arrived_ns: int
+    """Up to the answer's arrival, by the kernel's stamp."""
+    read_ns: int
+    """Up to when a client that was asleep until then has read it."""
+
+
 def round_trips_ns(endpoint: Endpoint, count: int) -> NDArray[np.int64]:
-    """How long each of ``count`` requests took a plain blocking client, one after another.
+    """How long each of ``count`` requests took a plain blocking client, one after another: until
+    the answer arrived, and until it had been read, shape (count, 2).
 
     Nothing of the load engine takes part: this is what the kernel alone lets a client see.
     """
     request = f"GET / HTTP/1.1\r\nHost: {endpoint.host}:{endpoint.port}\r\n\r\n".encode()
-    taken = np.empty(count, dtype=np.int64)
+    taken = np.empty((count, 2), dtype=np.int64)
     with socket.create_connection((endpoint.host, endpoint.port), timeout=10) as client:
         client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        client.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
+        room = socket.CMSG_SPACE(STAMP.size)
         for number in range(count):
             started_ns = time.monotonic_ns()
             client.sendall(request)
-            answer = client.recv(65536)  # the server writes an answer in one piece
-            taken[number] = time.monotonic_ns() - started_ns
+            # The server writes an answer in one piece.
+            answer, stamps, _, _ = client.recvmsg(65536, room)
+            now_ns, read_ns = time.time_ns(), time.monotonic_ns()
+            seconds, rest_ns = STAMP.unpack(stamps[0][2]) if stamps else divmod(now_ns, NS_PER_S)
+            waited_ns = now_ns - (seconds * NS_PER_S + rest_ns)
+            taken[number] = read_ns - waited_ns - started_ns, read_ns - started_ns
             if not answer.startswith(b"HTTP/1.1 200"):
                 raise LaunchError("The truth server answered a plain request with something else.")
     return taken
 
 
-def fixed_cost_ns(taken_ns: NDArray[np.int64], record: TruthRecord) -> int:
+def shortest_way(taken_ns: NDArray[np.int64], record: TruthRecord) -> Way:
     """The least of client's time − server's time (sent − arrival), request by request."""
     order = record.by_arrival()
     server_ns = (record.sent_ns - record.arrival_ns)[order]
-    return int(np.min(taken_ns - server_ns))
+    arrived_ns, read_ns = np.min(taken_ns - server_ns[:, None], axis=0)
+    return Way(int(arrived_ns), int(read_ns))
 
 
 def _ms(duration_ns: int) -> str:

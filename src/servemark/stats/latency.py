@@ -25,8 +25,9 @@ def latencies(samples: Samples) -> Latencies:
     )
 
 
-def mean_outstanding(samples: Samples, duration_ns: int) -> float:
-    """Requests under way, averaged over the slice: Σ (min(done, end) − sent) ÷ end.
+def mean_outstanding(samples: Samples, duration_ns: int, unread_ns: int = 0) -> float:
+    """Requests that a connection was taken by, averaged over the slice: Σ (min(done, end) − sent)
+    ÷ end, and the time for which answers that had come were not read yet, ``unread_ns``.
 
     This is Little's law, L = λ·W, in the form that holds exactly on a finite window (Stidham, "A
     last word on L = λW", Operations Research 22, 1974).
@@ -34,7 +35,7 @@ def mean_outstanding(samples: Samples, duration_ns: int) -> float:
     sent = (samples.sent_ns != MISSING) & (samples.sent_ns < duration_ns)
     done_ns = np.where(samples.done_ns == MISSING, duration_ns, samples.done_ns)
     under_way_ns = np.minimum(done_ns, duration_ns)[sent] - samples.sent_ns[sent]
-    return float(under_way_ns.sum() / duration_ns)
+    return float((under_way_ns.sum() + unread_ns) / duration_ns)
 
 
 def describe(values_ns: NDArray[np.int64]) -> Distribution | None:

@@ -82,6 +82,7 @@ def _work(parts: Sequence[EngineWork | None]) -> EngineWork | None:
         busy_ns=sum(part.busy_ns for part in known),
         spin_ns=sum(part.spin_ns for part in known),
         waited_ns=sum(waited) if len(waited) == len(known) else None,
+        unread_ns=sum(part.unread_ns for part in known),
         threads=sum(part.threads for part in known),
         reconnects=sum(part.reconnects for part in known),
         sent_bytes=sum(part.sent_bytes for part in known),

@@ -37,7 +37,9 @@ def complete(
             "counts": counts,
             "ok_in_slice": int(np.count_nonzero(right & in_slice)),
             "latencies": latencies(samples),
-            "mean_outstanding": mean_outstanding(samples, result.duration_ns),
+            "mean_outstanding": mean_outstanding(
+                samples, result.duration_ns, 0 if result.work is None else result.work.unread_ns
+            ),
             "drift": _drift(result, samples) if isinstance(cell.load, Closed) else None,
             "objective": None if slo is None else _objective(result, samples, slo),
         }

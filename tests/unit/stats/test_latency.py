@@ -88,6 +88,11 @@ def test_a_connection_that_idles_half_the_time_counts_half() -> None:
     assert mean_outstanding(samples([0], [0], [50 * MS]), 100 * MS) == pytest.approx(0.5)
 
 
+def test_an_answer_that_lies_unread_still_takes_its_connection() -> None:
+    found = mean_outstanding(samples([0], [0], [50 * MS]), 100 * MS, unread_ns=25 * MS)
+    assert found == pytest.approx(0.75)
+
+
 def test_only_right_answers_within_the_slice_count_as_throughput() -> None:
     """A slice of 2 s: one right in it, one right after it, one wrong."""
     second = 1_000_000_000
