@@ -115,6 +115,14 @@ def _bomb() -> bytes:
 
 
 @cache
+def _greedy() -> bytes:
+    """A small PNG with a chunk that claims 2 GiB, of which hardly anything is there."""
+    content = png(8, 8)
+    end_of_header = 33
+    return content[:end_of_header] + struct.pack(">I", 2**31) + b"tEXt" + content[end_of_header:]
+
+
+@cache
 def _white(side: int) -> bytes:
     return png(side, side)
 
@@ -176,6 +184,7 @@ BAD_REQUESTS = (
     _failure("bomb", "PNG 4097 pixels wide"),
     _failure("bomb", "decompression bomb"),
     _refused("bomb", "PNG of 144 million pixels", 422, lambda s, _: _post(s, "image/png", _bomb())),
+    _refused("bomb", "PNG chunk of 2 GiB", 422, lambda s, _: _post(s, "image/png", _greedy())),
     Case("bomb", "PNG of the largest size", "its prediction", _largest_image, times=2),
     _failure("random bytes", "bytes that are no image"),
     _refused("random bytes", "random bytes as PNG", 422, _random_image("image/png", b"")),

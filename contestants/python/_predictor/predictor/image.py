@@ -71,6 +71,20 @@ def decode(data: bytes, channels: int) -> Pixels:
     return pixels
 
 
+def has_its_chunks(png: bytes) -> bool:
+    """Whether no chunk claims more than there is of it: OpenCV takes the memory before it looks.
+
+    >>> has_its_chunks(PNG + (0).to_bytes(4) + b"IEND" + bytes(4))
+    True
+    >>> has_its_chunks(PNG + (2**31).to_bytes(4) + b"IDAT" + bytes(100))
+    False
+    """
+    at = len(PNG)
+    while at < len(png) and png[at + 4 : at + 8] != b"IEND":
+        at += 12 + int.from_bytes(png[at : at + 4])
+    return at <= len(png)
+
+
 def sample(pixels: Pixels, height: int, width: int) -> Pixels:
     """Nearest neighbour: (r, c) takes (floor(r h / height), floor(c w / width)) of an h by w image.
 
@@ -122,7 +136,7 @@ RESIZES: dict[str, Callable[[Pixels, int, int], Pixels | Values]] = {
 
 
 def _decode(data: bytes, flags: int) -> Pixels:
-    if not data.startswith((JPEG, PNG)):
+    if not (data.startswith(JPEG) or (data.startswith(PNG) and has_its_chunks(data))):
         raise _undecodable()
     pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     if pixels is None:
