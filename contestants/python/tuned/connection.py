@@ -166,6 +166,8 @@ class Connection(asyncio.Protocol):
     # --- what the parser calls ---
 
     def on_message_begin(self) -> None:
+        if self._is_over:
+            return
         self._in_request = self._in_head = True
         self._head_bytes = 0
         if self._current is None:
@@ -186,7 +188,8 @@ class Connection(asyncio.Protocol):
                 self._expects = value.lower() == b"100-continue"
 
     def on_headers_complete(self) -> None:
-        assert self._parser is not None
+        if self._is_over or self._parser is None:
+            return
         self._in_head = False
         if self._url.startswith(b"http"):
             self._url = parse_url(self._url).path or b"/"
@@ -202,6 +205,8 @@ class Connection(asyncio.Protocol):
             self._transport.write(CONTINUE)
 
     def on_body(self, data: bytes) -> None:
+        if self._is_over:
+            return
         self._body_bytes += len(data)
         if self._refused or self._body_bytes > self._site.max_body_bytes:
             self._refused = self._refused or 413
@@ -212,12 +217,12 @@ class Connection(asyncio.Protocol):
             self._body.append(data)
 
     def on_message_complete(self) -> None:
-        assert self._parser is not None
-        if not self._is_over:
-            keep_alive = self._parser.should_keep_alive()
-            if keep_alive and self._has_wish:  # HTTP/1.0 would want to hear that it is granted
-                keep_alive = self._parser.get_http_version() == "1.1"
-            self._complete(keep_alive)
+        if self._is_over or self._parser is None:
+            return
+        keep_alive = self._parser.should_keep_alive()
+        if keep_alive and self._has_wish:  # HTTP/1.0 would want to hear that it is granted
+            keep_alive = self._parser.get_http_version() == "1.1"
+        self._complete(keep_alive)
 
     # --- requests in order ---
 
@@ -226,8 +231,8 @@ class Connection(asyncio.Protocol):
         request = Request(
             self._method, self._url, self._content_type, body, keep_alive, self._refused
         )
-        self._is_over = not keep_alive
-        self._in_request = False
+        self._is_over = self._is_over or not keep_alive
+        self._in_request = self._in_head = False
         self._begin()
         if self._current is None and self._is_writable:
             self._current = request

@@ -128,6 +128,22 @@ class Case(unittest.TestCase):
                 assert b"Connection: close\r\n" in self.transport.written
                 assert self.transport.is_closed
 
+    def test_nothing_that_follows_the_last_request_is_answered(self) -> None:
+        last = b"GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n"  # which the parser would keep
+        expects = b"POST /no HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\n\r\n"
+        endless = b"GET / HTTP/1.1\r\nX: " + b"x" * MOST_HEAD_BYTES
+        for at_once in (True, False):
+            for rest in (expects, endless, POST, b"\0\r\n\r\n"):
+                with self.subTest(rest=rest[:40], at_once=at_once):
+                    self.setUp()
+                    self.at_once = at_once
+                    self.connection.data_received(last + rest)
+                    self.connection.data_received(rest)
+                    if not at_once:
+                        self.connection.answer(200, b"late")
+                    assert self.statuses() == [200]
+                    assert self.transport.is_closed
+
     def test_a_body_beyond_the_limit_is_dropped_and_the_next_request_served(self) -> None:
         large = b"x" * (LIMIT + 1)
         declared = POST.replace(b": 5", b": %d" % len(large)).removesuffix(b"image") + large
