@@ -474,12 +474,19 @@ class Findings:
         return f"{said}; {last.name}, the dearest of {len(rows)}, {times} that."
 
     def doubt(self) -> str | None:
-        """Who cannot be told apart from the winner, if anybody."""
+        """Who may be first as well as the winner, if anybody.
+
+        Not all that cannot be told apart from it: one that is told apart from others which are
+        better is behind them, however little is known of the two.
+        """
         rows = self._of_first_model()
         if not rows or rows[0].judged.blocks < 2:
             return None
         first = rows[0]
-        near = [self.names[name] for name in first.result.tied_with if name in self.names]
+        tied, best = first.result.tied_with, first.result.rank
+        near = [
+            row.name for row in rows if row.competitor.variant in tied and row.result.rank == best
+        ]
         if not near:
             return None
         if len(near) > 3:

@@ -60,6 +60,17 @@ def test_a_runner_up_that_cannot_be_told_apart_shares_the_place(
     assert [row.place for row in findings.ranking()] == ["1–2", "1–2"]
 
 
+def test_who_is_behind_others_does_not_share_the_place(
+    make_report: Any, field: Sequence[Any]
+) -> None:
+    """A third of which little is known, but that a second is better than it."""
+    report: Report = make_report(field[:3])
+    first, second, third = (row.competitor.variant for row in Findings(report).ranking())
+    ties = {first: (third,), second: (), third: (first,)}
+    results = [each.model_copy(update={"tied_with": ties[each.variant]}) for each in report.results]
+    assert Findings(report.model_copy(update={"results": tuple(results)})).doubt() is None
+
+
 def test_a_winner_out_of_reach_is_not_doubted(report: Report) -> None:
     assert Findings(report).doubt() is None
 
