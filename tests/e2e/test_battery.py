@@ -35,7 +35,7 @@ def test_a_board_puts_each_variant_to_the_battery_once(toys: ToyProject) -> None
     assert found.growth is not None
     assert found.growth.requests == 200
     report = json.loads(done.stdout)
-    assert len(report["battery"][0]["cases"]) == len(found.cases) == 39
+    assert len(report["battery"][0]["cases"]) == len(found.cases) == 40
     for name in ("report.md", "report.html"):
         assert "Bad inputs" in (run / name).read_text()
     assert toys.call("run", "--resume", run.name).returncode == 0
