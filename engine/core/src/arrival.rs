@@ -1,7 +1,8 @@
-//! When an answer's bytes arrived, by the kernel's own stamp.
+//! When bytes arrived, by the kernel's own stamp.
 //!
-//! An engine that is kept from its core, by the kernel's own threads or by the host of a virtual machine, reads late.
-//! Were its own clock asked only then, the wait would be charged to the server.
+//! Whoever is kept from its core, by the kernel's own threads or by the host of a virtual machine, reads late. Were its
+//! own clock asked only then, the engine would charge its wait to the server, and a server that measures itself would
+//! leave its own out.
 
 use std::io::IoSliceMut;
 use std::os::fd::AsRawFd;
@@ -18,27 +19,32 @@ use crate::clock::{SECOND_NS, now_ns, real_now_ns};
 
 /// Bytes that were read, and when.
 #[derive(Clone, Copy)]
-pub(crate) struct Piece {
+pub struct Piece {
     /// How many; 0: the peer will send no more.
     pub filled: usize,
     /// When the last of them had come. No later than [`Self::read_ns`], which it is where the kernel does not tell.
     pub arrived_ns: i64,
-    /// When the engine had them.
+    /// When the reader had them.
     pub read_ns: i64,
 }
 
 /// A thread's room for what it reads.
-pub(crate) struct Inbox {
+pub struct Inbox {
+    /// What was read last, from the start.
     pub bytes: Vec<u8>,
     control: Vec<u8>,
 }
 
 impl Inbox {
+    /// Room for so many bytes at once.
     pub fn new(size: usize) -> Self {
         Self { bytes: vec![0; size], control: cmsg_space!(TimeSpec) }
     }
 
     /// Reads as much as there is and there is room for.
+    ///
+    /// # Errors
+    /// As of the system call `recvmsg`.
     pub fn receive(&mut self, from: &OwnedFd) -> Result<Piece, Errno> {
         let mut parts = [IoSliceMut::new(&mut self.bytes)];
         let message = recvmsg::<()>(from.as_raw_fd(), &mut parts, Some(&mut self.control), MsgFlags::empty())
@@ -60,21 +66,21 @@ impl Inbox {
     }
 }
 
-/// Has the kernel stamp what comes to `socket`. One that cannot costs precision only.
-pub(crate) fn stamp(socket: impl AsFd) {
-    let _ = setsockopt(&socket, ReceiveTimestampns, &true);
+/// Has the kernel stamp what comes to `socket`, and to the sockets that it accepts if it is a listener.
+///
+/// # Errors
+/// Where the kernel cannot; then what comes counts as arrived when it is read.
+pub fn stamp(socket: impl AsFd) -> Result<(), Errno> {
+    setsockopt(&socket, ReceiveTimestampns, &true).map_err(rustix_errno)
 }
 
 /// While this lives, the kernel stamps. It begins to a moment after the first socket asks for it, and stops with the last.
-pub(crate) struct Stamping(#[allow(dead_code, reason = "what counts is that it is open")] Option<OwnedFd>);
+pub struct Stamping(#[allow(dead_code, reason = "what counts is that it is open")] Option<OwnedFd>);
 
 impl Stamping {
+    /// From now on, if the kernel can.
     pub fn begin() -> Self {
-        let held = socket(AddressFamily::INET, SocketType::DGRAM, None).ok();
-        if let Some(held) = &held {
-            stamp(held);
-        }
-        Self(held)
+        Self(socket(AddressFamily::INET, SocketType::DGRAM, None).ok().filter(|held| stamp(held).is_ok()))
     }
 }
 
@@ -101,7 +107,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let mut sender = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let receiver: OwnedFd = listener.accept().unwrap().0.into();
-        stamp(&receiver);
+        stamp(&receiver).unwrap();
         let before_ns = now_ns();
         sender.write_all(b"bytes").unwrap();
         let after_ns = now_ns();

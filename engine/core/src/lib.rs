@@ -21,7 +21,7 @@
 //! # }
 //! ```
 
-mod arrival;
+pub mod arrival;
 mod bodies;
 mod clock;
 mod config;

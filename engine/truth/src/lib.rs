@@ -4,7 +4,6 @@
 //! allows, and keeps its own record of every request. A load generator that measures it should find the
 //! distribution; what it finds instead is the generator's error.
 
-mod arrival;
 mod delay;
 mod options;
 mod record;

@@ -18,8 +18,9 @@ use rustix::net::{
 };
 use rustix::thread::{CpuSet, sched_setaffinity, set_current_timer_slack};
 use rustix::time::Timespec;
+use servemark_engine::arrival::{Inbox, stamp};
+use servemark_engine::now_ns;
 
-use crate::arrival::{Arrivals, now_ns};
 use crate::delay::Delay;
 use crate::options::Options;
 use crate::record::{Entry, Record};
@@ -30,7 +31,7 @@ const SPIN_NS: i64 = 200_000;
 /// Longest sleep: how soon a signal is noticed that came just before falling asleep.
 const STOP_POLL_NS: i64 = 50_000_000;
 const LISTENER: u64 = u64::MAX;
-const SCRATCH_BYTES: usize = 65_536;
+const INBOX_BYTES: usize = 65_536;
 /// A request longer than this is dropped.
 const MAX_REQUEST_BYTES: usize = 16 << 20;
 
@@ -67,8 +68,8 @@ pub struct Server {
     rng: StdRng,
     stall: Option<(i64, i64)>,
     first_arrival_ns: Option<i64>,
-    /// `None` in the light server, which keeps no times.
-    arrivals: Option<Arrivals>,
+    /// The light server keeps no times.
+    is_light: bool,
     busy_poll: bool,
     record: Record,
 }
@@ -80,9 +81,8 @@ impl Server {
         let is_light = options.delay == Delay::None && options.record.is_none() && options.stall.is_none();
         let listener = listen_at(options.listen)?;
         let address = SocketAddr::try_from(getsockname(&listener)?)?;
-        let arrivals = (!is_light).then(Arrivals::new);
-        if let Some(arrivals) = &arrivals {
-            arrivals.watch(&listener)?;
+        if !is_light {
+            stamp(&listener)?;
         }
         let epoll = epoll::create(CreateFlags::CLOEXEC)?;
         epoll::add(&epoll, &listener, EventData::new_u64(LISTENER), EventFlags::IN)?;
@@ -98,7 +98,7 @@ impl Server {
             rng: StdRng::seed_from_u64(options.seed),
             stall: options.stall,
             first_arrival_ns: None,
-            arrivals,
+            is_light,
             busy_poll: options.busy_poll,
             record: Record::default(),
         })
@@ -117,7 +117,7 @@ impl Server {
     /// Serves until `stop`.
     pub fn serve(&mut self, stop: &AtomicBool) -> io::Result<()> {
         let mut events: Vec<Event> = Vec::with_capacity(256);
-        let mut scratch = vec![0; SCRATCH_BYTES];
+        let mut inbox = Inbox::new(INBOX_BYTES);
         while !stop.load(Ordering::Relaxed) {
             self.answer_due();
             events.clear();
@@ -128,10 +128,10 @@ impl Server {
             for event in &events {
                 match event.data.u64() {
                     LISTENER => self.accept(),
-                    token => self.receive(token, &mut scratch),
+                    token => self.receive(token, &mut inbox),
                 }
                 // What fell due while events were worked off does not wait for the rest of them.
-                if self.arrivals.is_some() {
+                if !self.is_light {
                     self.answer_due();
                 }
             }
@@ -182,12 +182,16 @@ impl Server {
         }
     }
 
-    fn receive(&mut self, token: u64, scratch: &mut [u8]) {
+    fn receive(&mut self, token: u64, inbox: &mut Inbox) {
         loop {
             let Some((_, Some(peer))) = self.peers.get_mut(slot_of(token)) else { return };
-            let read = match &mut self.arrivals {
-                Some(arrivals) => arrivals.read(&peer.socket, scratch, &mut peer.arrived_ns),
-                None => rustix::io::read(&peer.socket, &mut *scratch),
+            let read = if self.is_light {
+                rustix::io::read(&peer.socket, &mut inbox.bytes[..])
+            } else {
+                inbox.receive(&peer.socket).map(|piece| {
+                    peer.arrived_ns = piece.arrived_ns;
+                    piece.filled
+                })
             };
             let filled = match read {
                 Ok(0) => return self.drop_peer(token),
@@ -197,18 +201,18 @@ impl Server {
                 Err(_) => return self.drop_peer(token),
             };
             if peer.buffer.is_empty() && peer.answering.is_none() {
-                let used = self.take_request(token, &scratch[..filled]);
+                let used = self.take_request(token, &inbox.bytes[..filled]);
                 if let Some(peer) = self.peer(token).filter(|_| used < filled) {
-                    peer.buffer.extend_from_slice(&scratch[used..filled]);
+                    peer.buffer.extend_from_slice(&inbox.bytes[used..filled]);
                     if used > 0 {
                         self.take_buffered(token);
                     }
                 }
             } else {
-                peer.buffer.extend_from_slice(&scratch[..filled]);
+                peer.buffer.extend_from_slice(&inbox.bytes[..filled]);
                 self.take_buffered(token);
             }
-            if filled < scratch.len() {
+            if filled < inbox.bytes.len() {
                 return;
             }
         }
@@ -250,7 +254,7 @@ impl Server {
     }
 
     fn answer_later(&mut self, token: u64) {
-        if self.arrivals.is_none() {
+        if self.is_light {
             return self.send_answer(token);
         }
         let Some(arrival_ns) = self.peer(token).map(|peer| peer.arrived_ns) else { return };
