@@ -5,22 +5,13 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import orjson
-from batches import Batcher, ToBatch, most_at_once
 from form import find_image
 from granian.rsgi import HTTPProtocol, Scope
-from images import open_image
+from predicting import batcher, opened, service, settings
 
 from predictor.errors import Rejected, failure
-from predictor.model import read_model
 from predictor.requests import takes_form
-from predictor.service import load
-from predictor.settings import Stage
 
-service = load()
-settings = service.settings
-model = read_model(settings.model_dir).input
-most = most_at_once(service.infer_batch, service.to_input(service.test_image))
-batcher = Batcher(ToBatch(model), lambda x: service.answers(service.infer_batch(x)), most)
 logger = logging.getLogger(__name__)
 
 
@@ -50,9 +41,8 @@ async def read(scope: Scope, protocol: HTTPProtocol) -> bytes:
 
 
 async def predict(image: bytes) -> Any:
-    if settings.stage is not Stage.FULL or not image:
-        return service.predict(image)
-    return await batcher.predict(open_image(image, model))
+    pixels = opened(image)
+    return service.predict(image) if pixels is None else await batcher.predict(pixels)
 
 
 async def healthz(scope: Scope, protocol: HTTPProtocol) -> Any:

@@ -9,26 +9,18 @@ from functools import partial
 
 import orjson
 import uvloop
-from batches import Batcher, ToBatch, most_at_once
 from connection import Connection, Request, Site
 from form import find_image
-from images import open_image
+from predicting import batcher, opened, service, settings
 
 from predictor.errors import Rejected, failure
-from predictor.model import read_model
 from predictor.requests import takes_form
-from predictor.service import Document, load
-from predictor.settings import Stage
+from predictor.service import Document
 
 GRACE_S = 4.0
 ALLOWED = {b"/": (b"GET", b"POST"), b"/healthz": (b"GET",)}
 HEALTHY = orjson.dumps({"status": "ok"})
 
-service = load()
-settings = service.settings
-model = read_model(settings.model_dir).input
-most = most_at_once(service.infer_batch, service.to_input(service.test_image))
-batcher = Batcher(ToBatch(model), lambda x: service.answers(service.infer_batch(x)), most)
 logger = logging.getLogger(__name__)
 
 
@@ -77,10 +69,11 @@ def reject(request: Request, connection: Connection) -> None:
 
 
 def predict(image: bytes, connection: Connection) -> None:
-    if settings.stage is not Stage.FULL or not image:
+    pixels = opened(image)
+    if pixels is None:
         connection.answer(200, orjson.dumps(service.predict(image)))
     else:
-        batcher.submit(open_image(image, model), partial(predicted, connection))
+        batcher.submit(pixels, partial(predicted, connection))
 
 
 def predicted(connection: Connection, outcome: Document | Exception) -> None:

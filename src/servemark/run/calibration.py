@@ -139,6 +139,10 @@ def calibrate(bench: CalibrationBench, extent: Extent, watcher: Watcher) -> Cali
     )
 
 
+class _IncompleteError(EngineError):
+    """A load of which the server did not see every request."""
+
+
 class _Run:
     """The parts of one calibration, in the order in which they are measured."""
 
@@ -219,7 +223,7 @@ class _Run:
         for _ in range(MOST_REPEATS):
             try:
                 return self._open(known, way)
-            except EngineError as error:
+            except _IncompleteError as error:
                 self.notes.append(f"{known.name}, open loop, was done again: {error}")
         return self._open(known, way)
 
@@ -389,7 +393,7 @@ def _stalled(assignment: Assignment, record: TruthRecord, stall_after_ns: int) -
     intended_ns = assignment.schedule.intended_ns
     assert intended_ns is not None
     if len(intended_ns) != len(record.arrival_ns):
-        raise EngineError(
+        raise _IncompleteError(
             f"The truth server saw {len(record.arrival_ns)} of {len(intended_ns)} requests, "
             "so the truth of the stall cannot be computed. Calibrate on a quieter machine."
         )
