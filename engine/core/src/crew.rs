@@ -18,6 +18,13 @@ const INBOX_BYTES: usize = 65_536;
 /// Longest time for the connections that are opened before the start.
 const LONGEST_CONNECT_NS: i64 = 5 * SECOND_NS;
 
+/// So many connections are opened at once, and those after them one by one: many servers let only some 100 wait to be
+/// accepted, and one that finds that queue full is tried again by the kernel a second later.
+const AT_ONCE: usize = 64;
+/// From one to the next; less where there are so many that it would take longer than `LONGEST_PACED_NS`.
+const PACE_NS: i64 = 300_000;
+const LONGEST_PACED_NS: i64 = SECOND_NS;
+
 /// What every thread of a trial shares.
 #[derive(Clone, Copy)]
 pub(crate) struct Trial<'a> {
@@ -55,17 +62,26 @@ impl<'a> Crew<'a> {
 
     /// Opens all connections. One that fails is tried again when a request needs it.
     pub fn connect(&mut self) -> Result<(), Errno> {
-        let mut pending = 0;
-        for connection in &mut self.connections {
-            // A failure here shows again, as a sample, when a request needs the connection.
-            let _ = connection.open(&self.trial.config.address, &self.poller, &mut self.work);
-            pending += usize::from(connection.phase == Phase::Connecting);
-        }
+        let (mut begun, mut pending) = (0, 0);
         let mut events = Events::new();
         let mut now = now_ns();
-        let until_ns = now + signed(self.trial.config.timeout_ns).min(LONGEST_CONNECT_NS);
-        while pending > 0 && now < until_ns && !self.trial.control.is_stopped() {
-            let wake_ns = until_ns.min(now + STOP_POLL_NS);
+        let (began_ns, pace_ns) = (now, self.pace_ns());
+        let due_ns = |number: usize| began_ns + pace_ns * signed((number + 1).saturating_sub(AT_ONCE) as u64);
+        let patience_ns = signed(self.trial.config.timeout_ns).min(LONGEST_CONNECT_NS);
+        let until_ns = due_ns(self.connections.len()) + patience_ns;
+        while now < until_ns && !self.trial.control.is_stopped() {
+            while begun < self.connections.len() && due_ns(begun) <= now {
+                let connection = &mut self.connections[begun];
+                // A failure here shows again, as a sample, when a request needs the connection.
+                let _ = connection.open(&self.trial.config.address, &self.poller, &mut self.work);
+                pending += usize::from(connection.phase == Phase::Connecting);
+                begun += 1;
+            }
+            let more_ns = (begun < self.connections.len()).then(|| due_ns(begun));
+            if pending == 0 && more_ns.is_none() {
+                break;
+            }
+            let wake_ns = more_ns.unwrap_or(until_ns).min(now + STOP_POLL_NS);
             self.poller.wait(&mut events, Until { wake_ns, due_ns: None, expects_answers: false }, now)?;
             for (token, flags) in events.iter() {
                 let connection = &mut self.connections[slot_of(token)];
@@ -85,5 +101,12 @@ impl<'a> Crew<'a> {
             }
         }
         Ok(())
+    }
+
+    /// From one opening of this thread to the next, so that those of all threads keep the pace.
+    fn pace_ns(&self) -> i64 {
+        let threads = signed(self.trial.config.threads as u64);
+        let each_ns = LONGEST_PACED_NS / signed(self.connections.len().max(1) as u64);
+        (PACE_NS * threads).min(each_ns)
     }
 }

@@ -4,6 +4,7 @@ mod support;
 
 use std::collections::HashSet;
 use std::io::Write;
+use std::net::TcpListener;
 use std::os::unix::net::UnixListener;
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -371,6 +372,27 @@ fn it_starts_when_it_is_told_to_and_at_once_when_that_has_passed() {
     let late = get(&config, &closed(1, 1));
     assert_sound(&late);
     assert!(late.start_ns > at_ns);
+}
+
+#[test]
+fn a_server_with_a_short_queue_is_not_asked_for_all_connections_at_once() {
+    // Its queue has room for 128 (the standard library's listener). A connection that finds it full is tried again by
+    // the kernel after 1 s, so that it is not there when the time for connecting is over, and is opened once more.
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string().parse().unwrap();
+    thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            thread::spawn(move || {
+                while read_request(&mut stream).is_some() {
+                    stream.write_all(&ok("late")).unwrap();
+                }
+            });
+        }
+    });
+    let config = Config { timeout_ns: 600 * MS, ..Config::new(address) };
+    let outcome = get(&config, &closed(600, 600));
+    assert_sound(&outcome);
+    assert_eq!(outcome.work[0].connects, 600);
 }
 
 #[test]

@@ -141,7 +141,9 @@ class Calibration(Record):
     times that. Missing where the engine did not yet."""
     comparisons: tuple[Comparison, ...]
     lag: Distribution | None
-    """sent − intended at ``lag_rate_per_s``, Poisson."""
+    """sent − intended at ``lag_rate_per_s``, Poisson: the round with the median p99."""
+    lag_p99s_ns: tuple[float, ...] = ()
+    """p99 of every round. Missing where there was one only."""
     lag_rate_per_s: float
     conservation: Conservation
     speeds: tuple[SpeedRun, ...]

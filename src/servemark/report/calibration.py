@@ -77,7 +77,7 @@ def _facts(found: Calibration) -> str:
         lines.append(
             f"- lag at {found.lag_rate_per_s:,.0f} requests per second: "
             f"p50 {format_ns(found.lag.p50_ns)}, p99 {format_ns(found.lag.p99_ns)}, "
-            f"largest {format_ns(found.lag.max_ns)}"
+            f"largest {format_ns(found.lag.max_ns)}{_over_rounds(found.lag_p99s_ns)}"
         )
     if found.engine_waited_share is not None and found.server_waited_share is not None:
         lines.append(
@@ -93,6 +93,13 @@ def _facts(found: Calibration) -> str:
     if found.cores.warning:
         lines.append(f"- {found.cores.warning}")
     return "\n".join(lines)
+
+
+def _over_rounds(p99s_ns: Sequence[float]) -> str:
+    if len(p99s_ns) < 2:
+        return ""
+    ends = f"{format_ns(min(p99s_ns))} to {format_ns(max(p99s_ns))}"
+    return f" (the middle one of {len(p99s_ns)} rounds, whose p99 was {ends})"
 
 
 def _bars(found: Calibration) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -53,6 +53,7 @@ from servemark.stats.calibration import (
     bars,
     compare,
     figures_of,
+    middle_lag,
     over_rounds,
     ratios,
     stalled_response_ns,
@@ -100,8 +101,9 @@ def calibrate(bench: CalibrationBench, extent: Extent, watcher: Watcher) -> Cali
     ):
         run = _Run(bench, extent, watcher, Path(scratch))
         way = run.way()
-        comparisons = [*run.closed(way), *run.open(way)]
-        lag = run.lag()
+        comparisons = run.closed(way)
+        opened, lags = run.open(way)
+        comparisons += opened
         conservation = run.conservation()
         speeds = run.speeds()
         server_error = describe(np.concatenate(run.server_errors))
@@ -129,12 +131,13 @@ def calibrate(bench: CalibrationBench, extent: Extent, watcher: Watcher) -> Cali
         fixed_ns=way.read_ns,
         arrived_ns=way.arrived_ns,
         comparisons=tuple(comparisons),
-        lag=lag,
+        lag=middle_lag(lags),
+        lag_p99s_ns=tuple(each.p99_ns for each in lags if each.p99_ns is not None),
         lag_rate_per_s=LAG_RATE_PER_S,
         conservation=conservation,
         speeds=tuple(speeds),
         ratios=tuple(found),
-        bars=tuple(bars(comparisons, lag, conservation, found)),
+        bars=tuple(bars(comparisons, middle_lag(lags), conservation, found)),
         notes=tuple(run.notes),
     )
 
@@ -172,15 +175,19 @@ class _Run:
             return shortest_way(taken_ns, server.finish())
 
     def closed(self, way: Way) -> list[Comparison]:
-        """Every generator under every distribution; the truth is what the server recorded."""
+        """Every generator under every distribution; the truth is what the server recorded.
+
+        Whole rounds come one after another, here and in open loops, so that a stretch in which the
+        machine is busy with something else spoils one round of each figure and not its median.
+        """
         rounds = [
             [each for each in self._takers(number, 1) if not each.uploads_only]
             for number in range(self._extent.time_rounds)
         ]
         self._watcher.begin("Closed loops", len(KNOWN) * sum(len(each) for each in rounds))
         found: dict[tuple[str, str], list[Comparison]] = {}
-        for known in KNOWN:
-            for generators in rounds:
+        for generators in rounds:
+            for known in KNOWN:
                 for generator in generators:
                     self._watcher.doing(f"{known.name}, {generator.name}")
                     compared = self._closed(known, generator, way)
@@ -201,21 +208,24 @@ class _Run:
         truth = describe(record.sent_ns - record.arrival_ns)
         return self._compared(known, "closed", generator, seen, record, truth, way)
 
-    def open(self, way: Way) -> Iterator[Comparison]:
-        """servemark under every distribution, with Poisson arrivals.
+    def open(self, way: Way) -> tuple[list[Comparison], list[Distribution]]:
+        """servemark under every distribution, with Poisson arrivals; and its lag, once a round.
 
         Had each request been sent when it was due, its response time would be what the server
         took (sent − arrival). With a stall that depends on when it was due, so there the truth is
         computed from the schedule, the delays that the server drew, and how late it sent.
         """
         rounds = self._extent.time_rounds
-        self._watcher.begin("Open loops", len(KNOWN) * rounds)
-        for known in KNOWN:
-            found = []
-            for _ in range(rounds):
+        self._watcher.begin("Open loops", (len(KNOWN) + 1) * rounds)
+        found: dict[str, list[Comparison]] = {}
+        lags = []
+        for _ in range(rounds):
+            for known in KNOWN:
                 self._watcher.doing(f"{known.name}, {self._native.name}")
-                found.append(self._open_whole(known, way))
-            yield over_rounds(found)
+                found.setdefault(known.name, []).append(self._open_whole(known, way))
+            self._watcher.doing(f"lag at {LAG_RATE_PER_S:,.0f} requests per second")
+            lags.append(self._lag())
+        return [over_rounds(each) for each in found.values()], lags
 
     def _open_whole(self, known: Known, way: Way) -> Comparison:
         """A load of which the server saw every request. A machine that pauses at its very end
@@ -241,17 +251,18 @@ class _Run:
             truth_ns = _stalled(assignment, record, stall_after_ns)
         return self._compared(known, "open", self._native, seen, record, describe(truth_ns), way)
 
-    def lag(self) -> Distribution | None:
+    def _lag(self) -> Distribution:
         """sent − intended at a high rate, against the light server."""
-        self._watcher.begin("Lag", 1)
-        self._watcher.doing(f"{LAG_RATE_PER_S:,.0f} requests per second")
         with self._server(LIGHT) as server:
             load = Open(rate_per_s=LAG_RATE_PER_S)
             assignment = self._assignment(server.endpoint, "get", load, self._extent.lag_s)
             with uninterrupted():
                 seen = self._native.load(assignment)
         assert seen.samples is not None
-        return latencies(seen.samples).lag
+        lag = latencies(seen.samples).lag
+        if lag is None:
+            raise EngineError("Not one request was sent, so there is no lag to be seen.")
+        return lag
 
     def conservation(self) -> Conservation:
         """Many connections for long: every request must be accounted for, on both sides."""

@@ -112,6 +112,12 @@ def over_rounds(rounds: Sequence[Comparison]) -> Comparison:
     )
 
 
+def middle_lag(rounds: Sequence[Distribution]) -> Distribution | None:
+    """The round with the median p99 (the lower of two in the middle); without one, the first."""
+    known = {each.p99_ns: each for each in rounds if each.p99_ns is not None}
+    return known[median_low(known)] if known else next(iter(rounds), None)
+
+
 def ratios(runs: Sequence[SpeedRun]) -> list[SpeedRatio]:
     """servemark ÷ each other generator, cell by cell, from runs of the same round."""
     found = []

@@ -12,6 +12,7 @@ from servemark.stats.calibration import (
     bars,
     compare,
     figures_of,
+    middle_lag,
     over_rounds,
     ratios,
     stalled_response_ns,
@@ -120,6 +121,13 @@ def test_bars_say_what_was_reached() -> None:
     assert (ratio.found, ratio.holds) == ("1.20", True)
     assert bar(found, "CPU per request, servemark ÷ wrk, get, 16 connections").holds is True
     assert bar(found, "requests per second, servemark ÷ wrk, formatting, multipart").holds is None
+
+
+def test_a_restless_round_does_not_decide_the_lag() -> None:
+    rounds = [describe(np.arange(2000) * scale) for scale in (300, 1, 40, 70, 30)]
+    known = [each for each in rounds if each is not None]
+    assert middle_lag(known) == rounds[2]
+    assert middle_lag([]) is None
 
 
 def test_one_error_outside_its_bar_is_enough() -> None:
