@@ -189,10 +189,10 @@ class SpreadEngine:
 def _use(name: str, result: LoadResult, offset_ns: int) -> GeneratorUse:
     work = result.work
     if work is None:
-        busy, sent_bytes = result.engine_cpu_ns / result.duration_ns, 0
+        busy, sent_bytes = result.engine_cpu_ns / result.loaded_ns, 0
     else:
         spent_ns = work.busy_ns + (work.waited_ns or 0)
-        busy, sent_bytes = spent_ns / (result.duration_ns * work.threads), work.sent_bytes
+        busy, sent_bytes = spent_ns / (result.loaded_ns * work.threads), work.sent_bytes
     return GeneratorUse(
         generator=name,
         requests=result.counts.ok + result.counts.errors,

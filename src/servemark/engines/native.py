@@ -119,6 +119,7 @@ def _result(
         engine="native",
         engine_version=version("servemark-engine"),
         duration_ns=duration_ns,
+        lasted_ns=outcome.finished_ns,
         counts=Counts(
             ok=int((answered & (samples.status < 400)).sum()),
             bad_status=int((answered & (samples.status >= 400)).sum()),

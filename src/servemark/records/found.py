@@ -139,6 +139,9 @@ class LoadResult(Record):
     engine: str
     engine_version: str
     duration_ns: int
+    lasted_ns: int | None = None
+    """From the start to the last answer: the slice, and what it took to answer all that was under
+    way then. ``None`` where the engine does not tell."""
     counts: Counts
     bytes_read: int
     engine_cpu_ns: int
@@ -154,6 +157,12 @@ class LoadResult(Record):
     objective: Objective | None = None
     """Of a slice of the search for the capacity."""
     warnings: tuple[str, ...] = ()
+
+    @property
+    def loaded_ns(self) -> int:
+        """For so long server and engine worked: CPU time is a share of this. A server that was
+        offered more than it can answer goes on after the slice."""
+        return max(self.duration_ns, self.lasted_ns or 0)
 
 
 class TreeUse(Record):

@@ -345,10 +345,12 @@ class Findings:
             f"{self.names[first.variant]} sustains {number(first.rate_per_s.value, '1/s')} a second"
         )
         last = found[-1]
-        if last is first or last.rate_per_s is None:
-            return f"{said}."
-        times = factor(_ratio(first.rate_per_s.value, last.rate_per_s.value))
-        return f"{said}, {times} what {self.names[last.variant]} does."
+        if last is not first and last.rate_per_s is not None:
+            times = factor(_ratio(first.rate_per_s.value, last.rate_per_s.value))
+            said += f", {times} what {self.names[last.variant]} does"
+        known = {each.variant for each in found}
+        missing = len([variant for variant in self.order() if variant not in known])
+        return f"{said}. For {count(missing, 'other')} none was found." if missing else f"{said}."
 
     def closed_ratio(self, capacity: FoundCapacity) -> float | None:
         """Capacity ÷ the throughput of the closed loop that its search began from."""

@@ -58,6 +58,7 @@ def merge_results(parts: Sequence[LoadResult]) -> LoadResult:
         engine=first.engine,
         engine_version=first.engine_version,
         duration_ns=first.duration_ns,
+        lasted_ns=max(part.loaded_ns for part in parts),
         counts=_added([part.counts for part in parts]),
         bytes_read=sum(part.bytes_read for part in parts),
         engine_cpu_ns=sum(part.engine_cpu_ns for part in parts),

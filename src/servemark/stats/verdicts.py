@@ -163,16 +163,16 @@ def _wrong(counts: Counts) -> Fault | None:
 
 
 def _headroom(load: LoadResult) -> Fault | None:
-    """(Busy time + time waiting for a core) ÷ slice, per thread.
+    """(Busy time + time waiting for a core) ÷ time under load, per thread.
 
     A thread that is ready to run while something else has its core has no headroom either. CPU time
     stands for both where the engine does not tell work from spinning.
     """
     waited = 0.0
     if load.work is None:
-        busy = load.engine_cpu_ns / load.duration_ns
+        busy = load.engine_cpu_ns / load.loaded_ns
     else:
-        whole_ns = load.duration_ns * load.work.threads
+        whole_ns = load.loaded_ns * load.work.threads
         busy = load.work.busy_ns / whole_ns
         waited = (load.work.waited_ns or 0) / whole_ns
     if busy + waited < MOST_ENGINE_SHARE:
@@ -230,7 +230,7 @@ def _parity(
             reason=f"only {busy} of its {workers} workers served",
             remedy="the contestant must start as many workers as WORKERS says, and share the load",
         )
-    cores = use.cpu_ns / load.duration_ns
+    cores = use.cpu_ns / load.loaded_ns
     allowed = declared.workers * declared.threads
     if cores > allowed + MOST_EXTRA_CORES:
         return Fault(

@@ -197,6 +197,30 @@ def test_at_one_rate_for_all_the_ranking_is_by_what_an_answer_costs(
     assert "CPU time per answer, the least first" in REPORTS["md"](found.report)
 
 
+def test_the_sentence_on_capacities_says_of_how_many_there_is_none(
+    make_report: Any, field: Sequence[Any]
+) -> None:
+    report: Report = make_report(field[:4])
+    variants = [each.variant for each in report.competitors]
+    found = tuple(
+        FoundCapacity(
+            variant=variant,
+            rate_per_s=Figure(value=rate, low=None, high=None, blocks=1),
+            by_block={0: rate},
+            reasons=(),
+            seconds=(),
+            curve=(),
+        )
+        for variant, rate in zip(variants, (3000.0, 1500.0), strict=False)
+    )
+    slo = Slo(percentile=99, bound_ms=25, workload="multipart")
+    held = report.model_copy(update={"slo": slo, "capacities": found})
+    assert Findings(held).capacity_headline() == (
+        "Held to 99 % right answers within 25 ms, go/net-http sustains 3,000 a second, 2.0× what "
+        f"{Findings(held).names[variants[1]]} does. For 2 others none was found."
+    )
+
+
 def test_the_p99_at_a_capacity_is_that_of_slices_that_met_the_objective(report: Report) -> None:
     def point(share_in_time: float, p99_ms: float) -> Point:
         unknown = dict.fromkeys(Point.model_fields)

@@ -208,6 +208,9 @@ def test_more_cores_than_were_declared_are_caught() -> None:
     assert gates(load(), use=used(1, cores=1.2)) == []
     assert gates(load(), use=used(1, cores=1.3)) == [Gate.PARITY]
     assert gates(load(), use=used(1, cores=1.3), declared=Declared(threads=2)) == []
+    # It had 2.6 s for what 2 s of load had left it to do: one core.
+    overloaded = load().model_copy(update={"lasted_ns": 2_600_000_000})
+    assert gates(overloaded, use=used(1, cores=1.3)) == []
 
 
 def closing(reconnects: int) -> LoadResult:
