@@ -23,6 +23,7 @@ from servemark.launch.services import Attached, Started
 from servemark.launch.usage import (
     Moment,
     circumstances,
+    stolen_ns,
     this_moment,
     tree_below,
     tree_use,
@@ -49,6 +50,7 @@ __all__ = [
     "server_environment",
     "service_cores",
     "split_cores",
+    "stolen_ns",
     "this_moment",
     "tree_below",
     "tree_use",

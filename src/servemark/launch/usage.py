@@ -148,6 +148,13 @@ def machine_ticks() -> tuple[int, int]:
     return ticks[7], sum(ticks)
 
 
+def stolen_ns(cores: Collection[int]) -> int:
+    """What the hypervisor has taken of these cores since the machine was booted, in clock ticks."""
+    names = {f"cpu{core}" for core in cores}
+    lines = [line.split() for line in (PROC / "stat").read_text().splitlines()]
+    return sum(int(line[8]) for line in lines if line[0] in names) * NS_PER_TICK
+
+
 def _stat(pid: int) -> list[str] | None:
     """The fields of ``/proc/<pid>/stat`` behind the name: state, parent, …"""
     found = _process(pid)

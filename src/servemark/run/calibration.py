@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -46,6 +47,7 @@ from servemark.run.truth import (
     round_trips_ns,
     shortest_way,
 )
+from servemark.run.undisturbed import Undisturbed
 from servemark.samples import ENDINGS
 from servemark.stats import describe, latencies
 from servemark.stats.calibration import (
@@ -113,6 +115,9 @@ def calibrate(bench: CalibrationBench, extent: Extent, watcher: Watcher) -> Cali
             f"The truth server itself was {format_ns(server_error.p99_ns)} late (p99): something "
             "else used its core, so this run says little about any generator; calibrate again."
         )
+    disturbed = run.undisturbed.note()
+    if disturbed is not None:
+        run.notes.append(disturbed)
     found = ratios(speeds)
     engine_share, server_share = run.disturbance()
     return Calibration(
@@ -146,6 +151,15 @@ class _IncompleteError(EngineError):
     """A load of which the server did not see every request."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """A generator's load held against the truth."""
+
+    comparison: Comparison
+    seen: Seen
+    record: TruthRecord
+
+
 class _Run:
     """The parts of one calibration, in the order in which they are measured."""
 
@@ -159,6 +173,8 @@ class _Run:
         self._native = Native()
         self.server_errors: list[NDArray[np.int64]] = []
         self.notes: list[str] = []
+        cores = {*bench.cores.server, *bench.cores.engine}
+        self.undisturbed = Undisturbed(cores, extent.repeats)
         self._engine_waits: list[tuple[int, int]] = []
         self._server_waits: list[tuple[int, int]] = []
 
@@ -190,17 +206,19 @@ class _Run:
             for known in KNOWN:
                 for generator in generators:
                     self._watcher.doing(f"{known.name}, {generator.name}")
-                    compared = self._closed(known, generator, way)
-                    if compared is not None:
-                        found.setdefault((known.name, generator.name), []).append(compared)
+                    load = partial(self._closed, known, generator, way)
+                    held = self.undisturbed.found(load)
+                    if held is not None:
+                        compared = found.setdefault((known.name, generator.name), [])
+                        compared.append(self._kept(held))
         return [over_rounds(each) for each in found.values()]
 
-    def _closed(self, known: Known, generator: Generator, way: Way) -> Comparison | None:
+    def _closed(self, known: Known, generator: Generator, way: Way) -> _Held | None:
         duration_s = self._extent.closed_s
         with self._server(known.delay, _stall_after_ns(known, duration_s)) as server:
             load = Closed(connections=known.connections)
             assignment = self._assignment(server.endpoint, "get", load, duration_s)
-            with uninterrupted():
+            with self.undisturbed.watched(), uninterrupted():
                 seen = self._load(generator, assignment, known.name)
             record = server.finish()
         if seen is None:
@@ -222,12 +240,13 @@ class _Run:
         for _ in range(rounds):
             for known in KNOWN:
                 self._watcher.doing(f"{known.name}, {self._native.name}")
-                found.setdefault(known.name, []).append(self._open_whole(known, way))
+                held = self.undisturbed.found(partial(self._open_whole, known, way))
+                found.setdefault(known.name, []).append(self._kept(held))
             self._watcher.doing(f"lag at {LAG_RATE_PER_S:,.0f} requests per second")
-            lags.append(self._lag())
+            lags.append(self.undisturbed.found(self._lag))
         return [over_rounds(each) for each in found.values()], lags
 
-    def _open_whole(self, known: Known, way: Way) -> Comparison:
+    def _open_whole(self, known: Known, way: Way) -> _Held:
         """A load of which the server saw every request. A machine that pauses at its very end
         leaves some unsent, and the truth of a stall is computed from all: it is done again."""
         for _ in range(MOST_REPEATS):
@@ -237,13 +256,13 @@ class _Run:
                 self.notes.append(f"{known.name}, open loop, was done again: {error}")
         return self._open(known, way)
 
-    def _open(self, known: Known, way: Way) -> Comparison:
+    def _open(self, known: Known, way: Way) -> _Held:
         duration_s = self._extent.open_s
         load = Open(rate_per_s=known.rate_per_s)
         stall_after_ns = _stall_after_ns(known, duration_s)
         with self._server(known.delay, stall_after_ns) as server:
             assignment = self._assignment(server.endpoint, "get", load, duration_s)
-            with uninterrupted():
+            with self.undisturbed.watched(), uninterrupted():
                 seen = self._native.load(assignment)
             record = server.finish()
         truth_ns = record.sent_ns - record.arrival_ns
@@ -256,7 +275,7 @@ class _Run:
         with self._server(LIGHT) as server:
             load = Open(rate_per_s=LAG_RATE_PER_S)
             assignment = self._assignment(server.endpoint, "get", load, self._extent.lag_s)
-            with uninterrupted():
+            with self.undisturbed.watched(), uninterrupted():
                 seen = self._native.load(assignment)
         assert seen.samples is not None
         lag = latencies(seen.samples).lag
@@ -349,15 +368,10 @@ class _Run:
         record: TruthRecord,
         truth: Distribution | None,
         way: Way,
-    ) -> Comparison:
-        way_ns = way.read_ns
-        if generator is self._native:  # whose times are those of the kernel's stamps
-            way_ns = way.arrived_ns
-            self.server_errors.append(record.sent_ns - record.due_ns)
-            self._server_waits.append((record.waited_ns, record.ran_ns + record.waited_ns))
-            if seen.waited_ns is not None:
-                self._engine_waits.append((seen.waited_ns, seen.duration_ns))
-        return Comparison(
+    ) -> _Held:
+        # The native engine's times are those of the kernel's stamps.
+        way_ns = way.arrived_ns if generator is self._native else way.read_ns
+        comparison = Comparison(
             distribution=known.name,
             title=known.title,
             loop=loop,
@@ -366,6 +380,17 @@ class _Run:
             recorded=len(record.sent_ns),
             deviations=compare(figures_of(truth), seen.figures, way_ns),
         )
+        return _Held(comparison, seen, record)
+
+    def _kept(self, held: _Held) -> Comparison:
+        """The comparison; how well the machine kept to it is added to what is known of that."""
+        if held.comparison.generator == self._native.name:
+            record, seen = held.record, held.seen
+            self.server_errors.append(record.sent_ns - record.due_ns)
+            self._server_waits.append((record.waited_ns, record.ran_ns + record.waited_ns))
+            if seen.waited_ns is not None:
+                self._engine_waits.append((seen.waited_ns, seen.duration_ns))
+        return held.comparison
 
     def _server(self, delay: str, stall_after_ns: int | None = None) -> TruthServer:
         core = self._bench.cores.server[0]

@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 
-from servemark.launch import tree_use
+from servemark.launch import stolen_ns, tree_use
 
 CHURN = """
 import threading
@@ -29,3 +29,9 @@ def test_a_process_whose_threads_come_and_go_is_never_missed() -> None:
                 assert process.pid in tree_use(os.getpid()).cpu_ns_by_process
         finally:
             process.kill()
+
+
+def test_what_the_hypervisor_took_is_that_of_the_cores_asked_for() -> None:
+    cores = os.sched_getaffinity(0)
+    assert stolen_ns(cores) == sum(stolen_ns({core}) for core in cores) >= 0
+    assert stolen_ns(()) == 0
