@@ -32,6 +32,10 @@ LEAD_ROUND_TRIPS = 60
 """… and so many round trips more: clocks are held against each other and connections opened."""
 LEAD_EACH_NS = seconds_to_ns(0.002)
 """… and so long for each generator: its part is sent after those of the others."""
+LEAD_CONNECTION_NS = seconds_to_ns(0.0003)
+LEAD_CONNECTIONS_NS = seconds_to_ns(1)
+"""… and so long for each connection of the one that has most, and for all of them at most: the
+engine opens them one after another (``engine/core/src/crew.rs``)."""
 MEASURE_TIMEOUT_S = 60.0
 MARGIN_S = 15.0
 """What a generator may take beyond the slice and its last answer: 5 s for connecting, the rest for
@@ -56,6 +60,14 @@ class Hand(Protocol):
     def end(self) -> None:
         """Let it go."""
         ...
+
+
+def lead_of(shares: Sequence[Share], way_ns: int) -> int:
+    """How long before the common start the shares are given out, in ns; ``way_ns`` is the longest
+    round trip to a generator."""
+    most = max(share.cell.load.connections for share in shares)
+    connecting_ns = min(LEAD_CONNECTION_NS * most, LEAD_CONNECTIONS_NS)
+    return LEAD_NS + LEAD_ROUND_TRIPS * way_ns + LEAD_EACH_NS * len(shares) + connecting_ns
 
 
 class SpreadEngine:
@@ -107,7 +119,7 @@ class SpreadEngine:
         times = b"" if schedule.intended_ns is None else schedule.intended_ns.tobytes()
         shares = split(cell, schedule, len(self._hands), zlib.crc32(times))
         way_ns = max((link.round_trip_p50_ns for link in links), default=0)
-        lead_ns = LEAD_NS + LEAD_ROUND_TRIPS * way_ns + LEAD_EACH_NS * len(shares)
+        lead_ns = lead_of(shares, way_ns)
         start_ns = time.monotonic_ns() + lead_ns
         under_way = [
             (hand, hand.load(self._part(assignment, share, start_ns), assignment.requests))

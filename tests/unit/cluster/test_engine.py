@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from servemark.catalog import RequestParts
-from servemark.cluster.engine import Hand, SpreadEngine
+from servemark.cluster.engine import Hand, SpreadEngine, lead_of
 from servemark.cluster.generator import Generator, Part, Seen
 from servemark.cluster.link import Reflector
 from servemark.engines import Assignment, Loaded
@@ -21,7 +21,7 @@ from servemark.plan.split import Share
 from servemark.records import Cell, Endpoint, Link, Open
 from servemark.run.truth import LIGHT, TruthServer
 from servemark.samples import ANSWERED, NOT_SENT
-from servemark.units import seconds_to_ns
+from servemark.units import NS_PER_S, seconds_to_ns
 
 REQUESTS = (RequestParts("GET", "/", None, b""),)
 
@@ -143,6 +143,19 @@ def test_without_any_generator_nothing_goes_on(
         spread.run(assignment(server, tmp_path))
     with pytest.raises(ClusterError, match=r"No load generator is left for server"):
         spread.run(assignment(server, tmp_path))
+
+
+def test_the_common_start_waits_for_many_connections_to_be_opened(
+    server: TruthServer, tmp_path: Path
+) -> None:
+    def lead_s(connections: int) -> float:
+        cell = Cell(workload="get", load=Open(rate_per_s=1000, connections=connections))
+        share = Share(cell, assignment(server, tmp_path).schedule)
+        return lead_of([share, share], way_ns=0) / NS_PER_S
+
+    # One every 0.3 ms, and all within 1 s.
+    assert lead_s(1000) - lead_s(1) == pytest.approx(0.2997)
+    assert lead_s(50_000) - lead_s(1) == pytest.approx(0.9997)
 
 
 def test_a_generator_starts_when_the_servers_clock_says_so(
