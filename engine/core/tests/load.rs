@@ -4,7 +4,6 @@ mod support;
 
 use std::collections::HashSet;
 use std::io::Write;
-use std::net::TcpListener;
 use std::os::unix::net::UnixListener;
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -375,24 +374,15 @@ fn it_starts_when_it_is_told_to_and_at_once_when_that_has_passed() {
 }
 
 #[test]
-fn a_server_with_a_short_queue_is_not_asked_for_all_connections_at_once() {
-    // Its queue has room for 128 (the standard library's listener). A connection that finds it full is tried again by
-    // the kernel after 1 s, so that it is not there when the time for connecting is over, and is opened once more.
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap().to_string().parse().unwrap();
-    thread::spawn(move || {
-        for mut stream in listener.incoming().flatten() {
-            thread::spawn(move || {
-                while read_request(&mut stream).is_some() {
-                    stream.write_all(&ok("late")).unwrap();
-                }
-            });
-        }
-    });
-    let config = Config { timeout_ns: 600 * MS, ..Config::new(address) };
-    let outcome = get(&config, &closed(600, 600));
+fn connections_beyond_the_first_are_opened_one_by_one() {
+    // All at once they overflow the queue of those that a server has yet to accept.
+    let server = echo(Duration::ZERO);
+    let began_ns = now_ns();
+    let outcome = get(&server.config(), &closed(128, 128));
     assert_sound(&outcome);
-    assert_eq!(outcome.work[0].connects, 600);
+    assert_eq!(outcome.work[0].connects, 128);
+    let after_the_first = 128 - 64;
+    assert!(outcome.start_ns - began_ns >= after_the_first * 300_000);
 }
 
 #[test]
