@@ -115,9 +115,6 @@ def calibrate(bench: CalibrationBench, extent: Extent, watcher: Watcher) -> Cali
             f"The truth server itself was {format_ns(server_error.p99_ns)} late (p99): something "
             "else used its core, so this run says little about any generator; calibrate again."
         )
-    disturbed = run.undisturbed.note()
-    if disturbed is not None:
-        run.notes.append(disturbed)
     found = ratios(speeds)
     engine_share, server_share = run.disturbance()
     return Calibration(
@@ -173,8 +170,6 @@ class _Run:
         self._native = Native()
         self.server_errors: list[NDArray[np.int64]] = []
         self.notes: list[str] = []
-        cores = {*bench.cores.server, *bench.cores.engine}
-        self.undisturbed = Undisturbed(cores, extent.repeats)
         self._engine_waits: list[tuple[int, int]] = []
         self._server_waits: list[tuple[int, int]] = []
 
@@ -201,24 +196,27 @@ class _Run:
             for number in range(self._extent.time_rounds)
         ]
         self._watcher.begin("Closed loops", len(KNOWN) * sum(len(each) for each in rounds))
+        quiet = self._undisturbed()
         found: dict[tuple[str, str], list[Comparison]] = {}
         for generators in rounds:
             for known in KNOWN:
                 for generator in generators:
                     self._watcher.doing(f"{known.name}, {generator.name}")
-                    load = partial(self._closed, known, generator, way)
-                    held = self.undisturbed.found(load)
+                    held = quiet.found(partial(self._closed, known, generator, way, quiet))
                     if held is not None:
                         compared = found.setdefault((known.name, generator.name), [])
                         compared.append(self._kept(held))
+        self._note(quiet, "closed")
         return [over_rounds(each) for each in found.values()]
 
-    def _closed(self, known: Known, generator: Generator, way: Way) -> _Held | None:
+    def _closed(
+        self, known: Known, generator: Generator, way: Way, quiet: Undisturbed
+    ) -> _Held | None:
         duration_s = self._extent.closed_s
         with self._server(known.delay, _stall_after_ns(known, duration_s)) as server:
             load = Closed(connections=known.connections)
             assignment = self._assignment(server.endpoint, "get", load, duration_s)
-            with self.undisturbed.watched(), uninterrupted():
+            with quiet.watched(), uninterrupted():
                 seen = self._load(generator, assignment, known.name)
             record = server.finish()
         if seen is None:
@@ -235,34 +233,36 @@ class _Run:
         """
         rounds = self._extent.time_rounds
         self._watcher.begin("Open loops", (len(KNOWN) + 1) * rounds)
+        quiet = self._undisturbed()
         found: dict[str, list[Comparison]] = {}
         lags = []
         for _ in range(rounds):
             for known in KNOWN:
                 self._watcher.doing(f"{known.name}, {self._native.name}")
-                held = self.undisturbed.found(partial(self._open_whole, known, way))
+                held = quiet.found(partial(self._open_whole, known, way, quiet))
                 found.setdefault(known.name, []).append(self._kept(held))
             self._watcher.doing(f"lag at {LAG_RATE_PER_S:,.0f} requests per second")
-            lags.append(self.undisturbed.found(self._lag))
+            lags.append(quiet.found(partial(self._lag, quiet)))
+        self._note(quiet, "open")
         return [over_rounds(each) for each in found.values()], lags
 
-    def _open_whole(self, known: Known, way: Way) -> _Held:
+    def _open_whole(self, known: Known, way: Way, quiet: Undisturbed) -> _Held:
         """A load of which the server saw every request. A machine that pauses at its very end
         leaves some unsent, and the truth of a stall is computed from all: it is done again."""
         for _ in range(MOST_REPEATS):
             try:
-                return self._open(known, way)
+                return self._open(known, way, quiet)
             except _IncompleteError as error:
                 self.notes.append(f"{known.name}, open loop, was done again: {error}")
-        return self._open(known, way)
+        return self._open(known, way, quiet)
 
-    def _open(self, known: Known, way: Way) -> _Held:
+    def _open(self, known: Known, way: Way, quiet: Undisturbed) -> _Held:
         duration_s = self._extent.open_s
         load = Open(rate_per_s=known.rate_per_s)
         stall_after_ns = _stall_after_ns(known, duration_s)
         with self._server(known.delay, stall_after_ns) as server:
             assignment = self._assignment(server.endpoint, "get", load, duration_s)
-            with self.undisturbed.watched(), uninterrupted():
+            with quiet.watched(), uninterrupted():
                 seen = self._native.load(assignment)
             record = server.finish()
         truth_ns = record.sent_ns - record.arrival_ns
@@ -270,12 +270,12 @@ class _Run:
             truth_ns = _stalled(assignment, record, stall_after_ns)
         return self._compared(known, "open", self._native, seen, record, describe(truth_ns), way)
 
-    def _lag(self) -> Distribution:
+    def _lag(self, quiet: Undisturbed) -> Distribution:
         """sent − intended at a high rate, against the light server."""
         with self._server(LIGHT) as server:
             load = Open(rate_per_s=LAG_RATE_PER_S)
             assignment = self._assignment(server.endpoint, "get", load, self._extent.lag_s)
-            with self.undisturbed.watched(), uninterrupted():
+            with quiet.watched(), uninterrupted():
                 seen = self._native.load(assignment)
         assert seen.samples is not None
         lag = latencies(seen.samples).lag
@@ -381,6 +381,15 @@ class _Run:
             deviations=compare(figures_of(truth), seen.figures, way_ns),
         )
         return _Held(comparison, seen, record)
+
+    def _undisturbed(self) -> Undisturbed:
+        cores = {*self._bench.cores.server, *self._bench.cores.engine}
+        return Undisturbed(cores, self._extent.repeats)
+
+    def _note(self, quiet: Undisturbed, loop: Loop) -> None:
+        said = quiet.note()
+        if said is not None:
+            self.notes.append(f"{loop.capitalize()} loops: {said}")
 
     def _kept(self, held: _Held) -> Comparison:
         """The comparison; how well the machine kept to it is added to what is known of that."""

@@ -56,7 +56,7 @@ class Undisturbed:
         if not self._repeated and not self._disturbed:
             return None
         return (
-            f"Loads in which the hypervisor took more than {100 * MOST_STOLEN_SHARE:g} % of the "
+            f"loads in which the hypervisor took more than {100 * MOST_STOLEN_SHARE:g} % of the "
             f"time from their cores were done again: {self._repeated}. So disturbed, and counted "
             f"all the same: {self._disturbed}."
         )
