@@ -106,6 +106,7 @@ def calibrate(bench: CalibrationBench, extent: Extent, watcher: Watcher) -> Cali
         comparisons = run.closed(way)
         opened, lags = run.open(way)
         comparisons += opened
+        lag = middle_lag(lags)
         conservation = run.conservation()
         speeds = run.speeds()
         server_error = describe(np.concatenate(run.server_errors))
@@ -133,13 +134,13 @@ def calibrate(bench: CalibrationBench, extent: Extent, watcher: Watcher) -> Cali
         fixed_ns=way.read_ns,
         arrived_ns=way.arrived_ns,
         comparisons=tuple(comparisons),
-        lag=middle_lag(lags),
+        lag=lag,
         lag_p99s_ns=tuple(each.p99_ns for each in lags if each.p99_ns is not None),
         lag_rate_per_s=LAG_RATE_PER_S,
         conservation=conservation,
         speeds=tuple(speeds),
         ratios=tuple(found),
-        bars=tuple(bars(comparisons, middle_lag(lags), conservation, found)),
+        bars=tuple(bars(comparisons, lag, conservation, found)),
         notes=tuple(run.notes),
     )
 
