@@ -16,6 +16,7 @@ from servemark.cluster.files import Bundle, unpack
 from servemark.cluster.link import Reflector
 from servemark.errors import ClusterError
 from servemark.launch import Server, available_cores, server_environment, split_cores
+from servemark.places import user_cache
 from servemark.prepare import Prepared, Toolbox, environment_of, prepare_all
 from servemark.records import (
     BatteryResult,
@@ -220,8 +221,7 @@ def node_home(environment: Mapping[str, str]) -> Path:
     home = environment.get("SERVEMARK_HOME")
     if home:
         return Path(home).absolute()
-    cache = environment.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(cache) / "servemark"
+    return user_cache(environment)
 
 
 def node_toolbox(home: Path, environment: Mapping[str, str]) -> Toolbox:
