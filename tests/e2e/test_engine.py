@@ -12,7 +12,6 @@ from tests.conftest import ROOT
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.load,
     pytest.mark.timeout(1200),
     pytest.mark.skipif(
         shutil.which("cargo") is None, reason="no cargo: apt-get install cargo-web rustc-web"
@@ -33,6 +32,7 @@ def cargo(*arguments: str) -> str:
     return done.stdout
 
 
+@pytest.mark.load
 def test_the_core_and_the_truth_server_pass_their_tests() -> None:
     assert "test result: ok" in cargo("test", "--locked", "--workspace", "--quiet")
 

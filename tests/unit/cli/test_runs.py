@@ -70,7 +70,6 @@ def test_a_contestant_that_dies_under_load_becomes_a_result_that_says_so(
 
 
 @pytest.mark.slow
-@pytest.mark.load
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGKILL, signal.SIGTERM])
 def test_a_run_cut_off_goes_on_and_loses_nothing(
     toys: ToyProject, ending: signal.Signals, marked_processes: Callable[[str], list[int]]
