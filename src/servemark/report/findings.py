@@ -32,10 +32,12 @@ from servemark.report.wording import (
     workload_name,
     workload_phrase,
 )
-from servemark.stats import CPU, THROUGHPUT
+from servemark.stats import CPU, THROUGHPUT, blocks_for, deviation
 
 QUESTION = "Which web server should serve my model, and what does it cost?"
 FEWEST_BLOCKS = 3
+MANY_BLOCKS = 30
+"""More than this are not worth waiting for."""
 STAGES = ("null", "receive", "decode", "full")
 """Of an answer, each with all of those before."""
 HOW_TO_READ = (
@@ -319,8 +321,25 @@ class Findings:
             yield (
                 f"{len(loose)} of {total} throughputs are not known to the "
                 f"± {100 * report.half_width:g} % that the board asks for: its blocks or its time "
-                "were used up. They are marked ≈."
+                f"were used up. They are marked ≈.{self._what_it_takes(loose)}"
             )
+
+    def _what_it_takes(self, loose: Sequence[Result]) -> str:
+        """How noisy the blocks of these are, and what that means for the width asked for."""
+        found = [deviation(list(each.throughput_by_block.values())) for each in loose]
+        noise = statistics.median([each for each in found if each is not None] or [0.0])
+        if noise == 0:
+            return ""
+        half_width = self.report.half_width
+        blocks = blocks_for(half_width, noise)
+        said = (
+            f" Their answers per second differ by {percent(noise)} from block to block (standard "
+            f"deviation, in the median): ± {100 * half_width:g} % would take some "
+            f"{count(blocks, 'block')}"
+        )
+        return (
+            f"{said}, so a quieter machine is what helps." if blocks > MANY_BLOCKS else f"{said}."
+        )
 
     def imprecise(self) -> list[Result]:
         """The results whose throughput is not known as closely as the board asks."""

@@ -9,7 +9,7 @@ from servemark.stats.comparison import (
     rank,
 )
 from servemark.stats.decisions import Made, Spread, spreads
-from servemark.stats.intervals import Interval, interval
+from servemark.stats.intervals import Interval, blocks_for, deviation, interval
 from servemark.stats.latency import describe, latencies, mean_outstanding
 from servemark.stats.metrics import CPU, METRICS, THROUGHPUT, Metric
 from servemark.stats.slices import complete
@@ -30,10 +30,12 @@ __all__ = [
     "Spread",
     "Standing",
     "block_values",
+    "blocks_for",
     "compare_paired",
     "compare_unpaired",
     "complete",
     "describe",
+    "deviation",
     "find_caching",
     "interval",
     "judge",

@@ -111,3 +111,29 @@ def t_quantile(level: float, freedom: float) -> float:
     (4.303, 2.262)
     """
     return float(special.stdtrit(freedom, (1 + level) / 2))
+
+
+def deviation(block_values: ArrayLike) -> float | None:
+    """How much the blocks differ: their standard deviation ÷ their mean. ``None`` where there are
+    fewer than two values, or their mean is 0.
+
+    >>> deviation([90.0, 100.0, 110.0])
+    0.1
+    """
+    values = np.asarray(block_values, dtype=np.float64)
+    if len(values) < 2 or values.mean() == 0:
+        return None
+    return float(values.std(ddof=1) / abs(values.mean()))
+
+
+def blocks_for(half_width: float, noise: float, level: float = LEVEL) -> int:
+    """The least number of blocks at which Student's interval is expected to reach no further than
+    ± ``half_width`` where blocks differ by ``noise`` (both relative): t(n − 1) · noise ÷ √n.
+
+    >>> blocks_for(0.03, noise=0.02), blocks_for(0.03, noise=0.15)
+    (5, 99)
+    """
+    blocks = 2
+    while t_quantile(level, blocks - 1) * noise > half_width * math.sqrt(blocks):
+        blocks += 1
+    return blocks

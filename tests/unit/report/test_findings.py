@@ -118,6 +118,25 @@ def test_what_makes_a_run_weak_is_warned_of(make_report: Any, field: Sequence[An
     assert blocks.startswith("Only 2 blocks")
 
 
+@pytest.mark.parametrize(
+    ("wanted", "takes"),
+    [
+        # Student's t for 6 degrees of freedom × 1 % ÷ √7 is 0.92 %, for 5 and √6 1.05 %.
+        (0.01, "± 1 % would take some 7 blocks."),
+        # 1.9845 × 1 % ÷ √99 is 0.1994 %, 1.9847 and √98 0.2005 %.
+        (0.002, "± 0.2 % would take some 99 blocks, so a quieter machine is what helps."),
+    ],
+)
+def test_throughputs_that_are_not_known_well_enough_say_what_that_would_take(
+    make_report: Any, field: Sequence[Any], wanted: float, takes: str
+) -> None:
+    board = default_board().model_copy(update={"half_width": wanted})
+    (said,) = Findings(make_report(field[:2], board=board)).warnings()
+    assert said.startswith(f"10 of 10 throughputs are not known to the ± {100 * wanted:g} %")
+    assert "differ by 1.0 % from block to block" in said
+    assert said.endswith(takes)
+
+
 def test_a_problem_that_comes_up_again_is_told_once_with_its_places(report: Report) -> None:
     troubles = {trouble.name: trouble for trouble in Findings(report).troubles()}
     died = troubles["python/bottle@gunicorn+onnxruntime"]
