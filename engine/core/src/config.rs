@@ -95,4 +95,9 @@ impl Config {
             limits: Limits::default(),
         }
     }
+
+    /// The core that a thread is pinned to.
+    pub(crate) fn core_of(&self, thread: usize) -> Option<usize> {
+        (!self.cores.is_empty()).then(|| self.cores[thread % self.cores.len()])
+    }
 }

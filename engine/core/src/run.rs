@@ -64,7 +64,7 @@ fn on_threads<I: Send, O: Send>(
     thread::scope(|scope| {
         let threads = inputs.into_iter().enumerate().map(|(thread, input)| {
             spawn(scope, thread, move || {
-                settle(core_of(config, thread))?;
+                settle(config.core_of(thread))?;
                 task(input).map_err(loop_failed)
             })
         });
@@ -95,11 +95,6 @@ fn spawn<'scope, O: Send + 'scope>(
         source,
         remedy: "use fewer threads, or raise `ulimit -u`",
     })
-}
-
-/// The core that a thread is pinned to.
-pub(crate) fn core_of(config: &Config, thread: usize) -> Option<usize> {
-    (!config.cores.is_empty()).then(|| config.cores[thread % config.cores.len()])
 }
 
 /// Pins the calling thread and asks for timers without slack (the kernel's default is 50 µs late).

@@ -5,7 +5,6 @@ use rustix::process::{Resource, getrlimit};
 use crate::bodies::BodyStore;
 use crate::config::{Address, Config};
 use crate::outcome::{Columns, Ending, Lag, Outcome, Work};
-use crate::run::core_of;
 use crate::worker::Share;
 
 /// Share of the local ports from which on a warning is due.
@@ -25,7 +24,7 @@ pub(crate) fn outcome(config: &Config, start_ns: i64, shares: Vec<Share>) -> Out
         outcome.sending_ended_ns = outcome.sending_ended_ns.max(share.span.sending_ended_ns - start_ns);
         outcome.finished_ns = outcome.finished_ns.max(share.span.finished_ns - start_ns);
         outcome.interrupted |= share.span.interrupted;
-        outcome.work.push(Work { core: core_of(config, thread), ..share.work });
+        outcome.work.push(Work { core: config.core_of(thread), ..share.work });
     }
     outcome.bodies = bodies.into_bodies();
     outcome.lag = lag(&outcome.columns);

@@ -2,7 +2,7 @@
 
 use httparse::Status;
 
-use super::response::ParseFailure;
+use super::failure::ParseFailure;
 
 /// Longest chunk-size line with its extensions, and longest trailer line.
 const MAX_LINE_BYTES: usize = 4096;

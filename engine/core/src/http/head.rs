@@ -4,7 +4,7 @@ use std::mem::MaybeUninit;
 
 use httparse::{Header, ParserConfig, Status};
 
-use super::response::ParseFailure;
+use super::failure::ParseFailure;
 
 /// Header lines that a response may have; more is treated as malformed.
 const MAX_HEADERS: usize = 100;

@@ -4,9 +4,11 @@
 //! the body is, when the response ends, and whether the connection can carry another one.
 
 mod chunked;
+mod failure;
 mod head;
 mod request;
 mod response;
 
+pub use failure::ParseFailure;
 pub(crate) use request::RequestTraits;
-pub use response::{ParseFailure, Response, ResponseParser};
+pub use response::{Response, ResponseParser};

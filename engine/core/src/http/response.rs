@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::chunked::ChunkDecoder;
+use super::failure::ParseFailure;
 use super::head::{self, Framing, Head};
 
 /// While fewer bytes than this of a head are buffered, every piece is tried at once, so that garbage is
@@ -10,19 +11,6 @@ use super::head::{self, Framing, Head};
 const EAGER_HEAD_BYTES: usize = 1024;
 /// Buffers that grew beyond this are given back between two responses.
 const RETAINED_BYTES: usize = 262_144;
-
-/// Why a response cannot be used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ParseFailure {
-    /// Not an HTTP/1.x response, or one whose framing contradicts itself.
-    Malformed,
-    /// The head is longer than the limit.
-    HeadTooLarge,
-    /// The body is, or says it will be, longer than the limit.
-    BodyTooLarge,
-    /// The connection ended before the response did.
-    ClosedEarly,
-}
 
 /// A complete response. Its body is had from [`ResponseParser::body`].
 #[derive(Clone, Debug, PartialEq, Eq)]
