@@ -287,10 +287,11 @@ def run(
 ) -> Outcome:
     """Carry out one trial, with the interpreter released, and return when it has ended.
 
-    Connections are opened first, for at most 5 s (not with ``reconnect_each``); the trial's clock
-    starts when they are open. In the main thread Ctrl-C ends the trial, and instead of a
-    KeyboardInterrupt the outcome so far comes back with ``interrupted`` set. In another thread,
-    give a control and stop it from the main thread.
+    Connections are opened first (not with ``reconnect_each``): 64 at once, the others one every
+    0.3 ms or faster, so that the last is begun within 1 s. They are awaited for at most 5 s after
+    that; the trial's clock starts when they are open. In the main thread Ctrl-C ends the trial, and
+    instead of a KeyboardInterrupt the outcome so far comes back with ``interrupted`` set. In
+    another thread, give a control and stop it from the main thread.
 
     Args:
         address: ``127.0.0.1:8000``, ``[::1]:8000`` or ``unix:/path``. Names are not looked up.
