@@ -133,7 +133,8 @@ def blocks_for(half_width: float, noise: float, level: float = LEVEL) -> int:
     >>> blocks_for(0.03, noise=0.02), blocks_for(0.03, noise=0.15)
     (5, 99)
     """
-    blocks = 2
+    # A normal quantile in place of t's gives a number that is some two or three too small.
+    blocks = max(2, math.floor((t_quantile(level, math.inf) * noise / half_width) ** 2))
     while t_quantile(level, blocks - 1) * noise > half_width * math.sqrt(blocks):
         blocks += 1
     return blocks

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from servemark.stats.intervals import Interval, interval
+from servemark.stats.intervals import Interval, blocks_for, interval, t_quantile
 from tests.unit.stats.simulation import Floats, blocks, line, wave
 
 RUNS = 6_000
@@ -111,3 +111,20 @@ def test_zeros_and_negative_values_are_values() -> None:
     below = interval([-98.0, -100.0, -102.0])
     assert below is not None
     assert 0.04 < below.half_width < 0.06
+
+
+@pytest.mark.parametrize("noise", [0.001, 0.01, 0.031, 0.12, 0.4])
+@pytest.mark.parametrize("half_width", [0.002, 0.03, 0.2])
+def test_the_number_of_blocks_is_the_least_that_reaches_the_width(
+    half_width: float, noise: float
+) -> None:
+    def reached(blocks: int) -> float:
+        return t_quantile(0.95, blocks - 1) * noise / math.sqrt(blocks)
+
+    found = blocks_for(half_width, noise)
+    assert reached(found) <= half_width
+    assert found == 2 or reached(found - 1) > half_width
+
+
+def test_a_width_that_nobody_reaches_takes_no_time_to_find_out() -> None:
+    assert blocks_for(1e-9, noise=0.1) == pytest.approx((1.959964 * 1e8) ** 2, rel=1e-6)
