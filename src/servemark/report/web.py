@@ -47,10 +47,9 @@ def charting_library() -> str:
     folder, where there is one that can be written.
     """
     kept = user_cache() / f"vega-of-vl-convert-{version('vl-convert-python')}.js"
-    try:
+    with suppress(OSError):
         return kept.read_bytes().decode()
-    except OSError:
-        script: str = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
+    script: str = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
     with suppress(OSError):
         _write_whole(kept, script.encode())
     return script
