@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
 from tests.conftest import ROOT
 
@@ -25,6 +25,8 @@ IN_BROWSER = [
     pytest.mark.timeout(300),
     pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium (apt-get install chromium)"),
 ]
+# What a page shows may wait for servers that start, on cores that other tests keep busy.
+expect.set_options(timeout=30_000)
 
 
 @contextmanager
