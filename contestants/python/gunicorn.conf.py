@@ -6,7 +6,7 @@ from typing import Any
 worker_class = "gthread"  # the sync worker closes every connection after its response
 threads = 8  # no slower than 2 or 4, and a slow sender occupies one
 keepalive = 75  # seconds, as nginx has it; the default 2 is for a gunicorn that stands behind one
-graceful_timeout = 4  # the contract gives 5 s
+graceful_timeout = 3  # the contract gives 5 s, and a worker that is still starting uses it up
 control_socket_disable = True
 loglevel = "error"
 
