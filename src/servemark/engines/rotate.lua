@@ -1,7 +1,6 @@
 -- wrk script of servemark: rotates through a corpus of requests, and prints a summary as JSON.
--- Arguments: a corpus file, or nothing for plain GET /; and the word "each" where a request is to be put together
--- anew each time, as the scripts that come with wrk do, and not once before. A corpus is a list of records, each
---   "<content type>\n<body length>\n<body>".
+-- Arguments: a corpus file; and the word "each" where a request is to be put together anew each time, as the scripts
+-- that come with wrk do, and not once before. A corpus is a list of records, each "<length>\n<request>".
 
 local requests = {}
 local parts = {}
@@ -16,33 +15,39 @@ end
 local function read_corpus(path)
   local file = assert(io.open(path, "rb"))
   while true do
-    local content_type = file:read("*l")
-    if content_type == nil then break end
-    local length = assert(file:read("*n"))
+    local length = file:read("*n")
+    if length == nil then break end
     file:read(1)
-    local body = length > 0 and assert(file:read(length)) or ""
-    local headers = { ["Content-Type"] = content_type }
-    parts[#parts + 1] = { headers = headers, body = body }
-    requests[#requests + 1] = wrk.format("POST", "/", headers, body)
+    requests[#requests + 1] = assert(file:read(length))
   end
   file:close()
   assert(#requests > 0, "the corpus is empty")
 end
 
+-- What wrk.format takes for a request, which then adds the host and the body's length by itself.
+local function take_apart(whole)
+  local from, to = whole:find("\r\n\r\n", 1, true)
+  local method, path, lines = whole:sub(1, from + 1):match("^(%S+) (%S+) HTTP/1.1\r\n(.*)$")
+  local headers = {}
+  for name, value in lines:gmatch("([^:\r\n]+): ([^\r\n]*)") do headers[name] = value end
+  headers["Content-Length"] = nil
+  return { method = method, path = path, headers = headers, body = to < #whole and whole:sub(to + 1) or nil }
+end
+
 local function put_together()
   at = at % #parts + 1
-  return wrk.format("POST", "/", parts[at].headers, parts[at].body)
+  local part = parts[at]
+  return wrk.format(part.method, part.path, part.headers, part.body)
 end
 
 function init(args)
-  if args[1] == nil then
-    requests[1] = wrk.format("GET", "/")
-    return
-  end
   read_corpus(args[1])
   -- Threads begin at different images, so that they do not send the same one at the same time.
   at = (first * 97) % #requests
-  if args[2] == "each" then request = put_together end
+  if args[2] == "each" then
+    for number, whole in ipairs(requests) do parts[number] = take_apart(whole) end
+    request = put_together
+  end
 end
 
 function request()

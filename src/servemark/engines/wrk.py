@@ -39,7 +39,7 @@ class WrkEngine:
     }
 
     def __init__(self, *, formats_each: bool = False) -> None:
-        """``formats_each``: uploads are put together in Lua for every request, not once before."""
+        """``formats_each``: requests are put together in Lua each time, not once before."""
         self._formats_each = formats_each
         self._version: str | None = None
 
@@ -72,7 +72,7 @@ class WrkEngine:
             return Loaded(refused)
         return Loaded(self._result(ended, output, log, version))
 
-    def _argv(self, assignment: Assignment, corpus: Path | None) -> list[str]:
+    def _argv(self, assignment: Assignment, corpus: Path) -> list[str]:
         load = assignment.cell.load
         url = f"{assignment.endpoint.url}/"
         return [
@@ -83,20 +83,17 @@ class WrkEngine:
             f"--timeout={TIMEOUT_S}s",
             f"--script={SCRIPT}",
             url,
-            *(["--", str(corpus)] if corpus is not None else []),
-            *(["each"] if corpus is not None and self._formats_each else []),
+            *("--", str(corpus)),
+            *(["each"] if self._formats_each else []),
         ]
 
-    def _write_corpus(self, assignment: Assignment) -> Path | None:
-        workload = assignment.cell.workload
-        if workload == "get":
-            return None
-        path = assignment.scratch / f"corpus-{workload}.bin"
-        if not path.exists():
-            with path.open("wb") as file:
-                for request in assignment.requests:
-                    file.write(f"{request.content_type}\n{len(request.body)}\n".encode())
-                    file.write(request.body)
+    def _write_corpus(self, assignment: Assignment) -> Path:
+        path = assignment.scratch / "corpus.bin"
+        authority = assignment.endpoint.authority
+        with path.open("wb") as file:
+            for request in assignment.requests:
+                whole = request.whole(authority)
+                file.write(f"{len(whole)}\n".encode() + whole)
         return path
 
     def _finish(self, command: Command, duration_s: float) -> Exit:
