@@ -108,6 +108,11 @@ impl Connection {
         self.written.is_none()
     }
 
+    /// Whether the peer is known to have taken the connection.
+    pub fn is_established(&self) -> bool {
+        self.established
+    }
+
     /// Begins to connect. A Unix socket is idle at once, another one connecting.
     pub fn open(&mut self, address: &Address, poller: &Poller, work: &mut Work) -> Result<(), Ending> {
         work.connects += 1;

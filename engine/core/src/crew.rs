@@ -18,7 +18,7 @@ const INBOX_BYTES: usize = 65_536;
 /// Longest time for the connections that are opened before the start.
 const LONGEST_CONNECT_NS: i64 = 5 * SECOND_NS;
 
-/// So many connections are opened at once, and those after them one by one: many servers let only some 100 wait to be
+/// So many connections of all threads are opened at once, and those after them one by one: many servers let only some 100 wait to be
 /// accepted, and one that finds that queue full is tried again by the kernel a second later.
 const AT_ONCE: usize = 64;
 /// From one to the next; less where there are so many that it would take longer than `LONGEST_PACED_NS`.
@@ -66,7 +66,8 @@ impl<'a> Crew<'a> {
         let mut events = Events::new();
         let mut now = now_ns();
         let (began_ns, pace_ns) = (now, self.pace_ns());
-        let due_ns = |number: usize| began_ns + pace_ns * signed((number + 1).saturating_sub(AT_ONCE) as u64);
+        let at_once = AT_ONCE / self.trial.config.threads;
+        let due_ns = |number: usize| began_ns + pace_ns * signed((number + 1).saturating_sub(at_once) as u64);
         let patience_ns = signed(self.trial.config.timeout_ns).min(LONGEST_CONNECT_NS);
         let until_ns = due_ns(self.connections.len()) + patience_ns;
         while now < until_ns && !self.trial.control.is_stopped() {

@@ -9,7 +9,7 @@ use rustix::thread::{CpuSet, sched_setaffinity, set_current_timer_slack};
 use crate::arrival::Stamping;
 use crate::clock::{now_ns, sleep_until};
 use crate::config::Config;
-use crate::control::Control;
+use crate::control::{Control, STOP_POLL_NS};
 use crate::corpus::Corpus;
 use crate::crew::{Crew, Trial};
 use crate::error::EngineError;
@@ -48,10 +48,21 @@ pub fn run(
     let start_ns = config.start_at_ns.map_or(soonest_ns, |at_ns| at_ns.max(soonest_ns));
     control.started(start_ns);
     let shares = on_threads(config, crews, |crew| {
-        sleep_until(start_ns);
+        await_start(start_ns, control);
         Worker::new(crew, start_ns).run()
     })?;
     Ok(summary::outcome(config, start_ns, shares))
+}
+
+/// Sleeps until the start, or until a stop.
+fn await_start(start_ns: i64, control: &Control) {
+    loop {
+        let now_ns = now_ns();
+        if now_ns >= start_ns || control.is_stopped() {
+            return;
+        }
+        sleep_until(start_ns.min(now_ns.saturating_add(STOP_POLL_NS)));
+    }
 }
 
 /// Does `task` for every input, each in a thread of its own on its core.

@@ -108,7 +108,7 @@ impl<'a> Worker<'a> {
         let mut events = Events::new();
         let mut sending_ended_ns = None;
         loop {
-            let now_ns = now_ns();
+            let now_ns = now_ns().max(self.start_ns); // a stop may come before the start
             if self.trial.control.is_stopped() {
                 let sending_ended_ns = sending_ended_ns.unwrap_or(now_ns);
                 return Ok(Span { sending_ended_ns, finished_ns: now_ns, interrupted: true });
@@ -239,6 +239,10 @@ impl<'a> Worker<'a> {
 
     fn read(&mut self, slot: usize, hung_up: bool) {
         match self.connections[slot].read(&mut self.inbox, hung_up, &mut self.work) {
+            // Whatever kept the engine from noticing: what came in time was in time, and no other was.
+            Ok(Some(answer)) if answer.done_ns > self.connections[slot].deadline_ns => {
+                self.fail(slot, Ending::TimedOut);
+            }
             Ok(Some(answer)) => self.finish(slot, &answer, hung_up),
             Ok(None) => {}
             Err(ending) => self.fail(slot, ending),
@@ -317,19 +321,32 @@ impl<'a> Worker<'a> {
             if connection.phase != Phase::Busy {
                 continue;
             }
-            if connection.deadline_ns <= now_ns {
-                self.fail(slot, Ending::TimedOut);
-            } else {
+            if connection.deadline_ns > now_ns {
                 self.sweep_ns = self.sweep_ns.min(connection.deadline_ns);
+            } else if let Some(ending) = self.end_of_patience(slot, Ending::TimedOut) {
+                self.fail(slot, ending);
             }
         }
+    }
+
+    /// What a request that is under way ends with when it is waited for no longer: nothing, if its answer lay in the
+    /// socket, and no connection, if there never was one.
+    fn end_of_patience(&mut self, slot: usize, ending: Ending) -> Option<Ending> {
+        if !self.connections[slot].is_established() {
+            return Some(Ending::Connect);
+        }
+        self.read(slot, false);
+        (self.connections[slot].phase == Phase::Busy).then_some(ending)
     }
 
     /// Records what is still under way and what was never sent.
     fn give_up(&mut self, now_ns: i64) {
         for slot in 0..self.connections.len() {
-            if self.connections[slot].phase == Phase::Busy {
-                self.record_failure(slot, Ending::Unanswered, now_ns);
+            if self.connections[slot].phase != Phase::Busy {
+                continue;
+            }
+            if let Some(ending) = self.end_of_patience(slot, Ending::Unanswered) {
+                self.record_failure(slot, ending, now_ns);
                 self.connections[slot].close();
             }
         }

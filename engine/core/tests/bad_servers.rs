@@ -133,7 +133,11 @@ fn it_does_not_even_accept() {
     rustix::net::listen(&listener, 0).unwrap();
     let address = std::net::SocketAddr::try_from(rustix::net::getsockname(&listener).unwrap()).unwrap();
     let config = Config { timeout_ns: 100 * MS, ..Config::new(address.to_string().parse().unwrap()) };
-    assert_eq!(endings(&get(&config, &closed(4, 8))), [(Ending::TimedOut, 8)]);
+    let outcome = get(&config, &closed(4, 8));
+    let (connect, timed_out) = (outcome.count(Ending::Connect), outcome.count(Ending::TimedOut));
+    // The kernel answers for the few that fit into the backlog.
+    assert_eq!(connect + timed_out, 8);
+    assert!(connect > 0, "{:?}", endings(&outcome));
 }
 
 #[test]

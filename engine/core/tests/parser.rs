@@ -176,6 +176,24 @@ fn an_endless_head_is_refused_at_the_limit() {
 }
 
 #[test]
+fn interim_heads_count_towards_the_limit_of_the_final_one() {
+    let interim = "HTTP/1.1 103 Early Hints\r\nLink: </style.css>\r\n\r\n";
+    let answer = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+    assert_eq!(whole(&format!("{}{answer}", interim.repeat(3))), parsed(200, "", true));
+    let endless = interim.repeat(100) + answer;
+    assert_eq!(whole(&endless), Err(ParseFailure::HeadTooLarge));
+    assert_eq!(parse(endless.as_bytes().chunks(7), false), Err(ParseFailure::HeadTooLarge));
+}
+
+#[test]
+fn chunk_extensions_are_refused_when_they_outgrow_any_use() {
+    let head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let chunk = format!("1;{}\r\nx\r\n", "e".repeat(1000));
+    assert_eq!(whole(&format!("{head}{}0\r\n\r\n", chunk.repeat(10))), parsed(200, "xxxxxxxxxx", true));
+    assert_eq!(whole(&format!("{head}{}", chunk.repeat(20))), Err(ParseFailure::HeadTooLarge));
+}
+
+#[test]
 fn a_body_over_the_limit_is_refused_as_soon_as_it_is_known() {
     let body = "x".repeat(LIMIT + 1);
     for text in [

@@ -99,11 +99,15 @@ pub fn run(
     let trial = || servemark_engine::run(&config, corpus, schedule, control);
     let (ended, interruption) = py.detach(|| attend(trial, control));
     // Ctrl-C is answered by what there is; what another handler raised is not for us to swallow.
-    if let Some(error) = interruption.filter(|error| !error.is_instance_of::<PyKeyboardInterrupt>(py)) {
-        return Err(error);
-    }
+    let is_interrupted = match interruption {
+        Some(error) if !error.is_instance_of::<PyKeyboardInterrupt>(py) => return Err(error),
+        interruption => interruption.is_some(),
+    };
     let ended = ended.ok_or_else(|| crate::EngineError::new_err("the engine ended without a result"))?;
-    Outcome::new(py, ended.map_err(|error| to_python(&error))?)
+    let mut ended = ended.map_err(|error| to_python(&error))?;
+    // It may have come when all had been answered.
+    ended.interrupted |= is_interrupted;
+    Outcome::new(py, ended)
 }
 
 /// Carries out the trial in a thread of its own, and stops it when a Python signal handler raises: gives that

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -181,6 +182,55 @@ def test_ctrl_c_ends_the_trial_with_the_samples_so_far(server: Truth) -> None:
     assert outcome.interrupted
     assert outcome.counts["answered"] > 0
     assert sum(outcome.counts.values()) == len(outcome.columns["error"])
+
+
+def test_ctrl_c_that_comes_when_all_is_answered_is_not_lost(server: Truth) -> None:
+    # So much was never sent that putting it together takes longer than the load.
+    unsent = np.full(3_000_000, 60_000 * MS, np.int64)
+    due = np.concatenate([[0], unsent])
+    load = Open(1, due, np.zeros(len(due), np.uint32), duration_ns=1 * MS)
+    control = Control()
+
+    def interrupt() -> None:
+        while not control.progress().answered:
+            time.sleep(0.001)
+        time.sleep(0.02)  # past the end of the load
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=interrupt).start()
+    try:
+        outcome = run(server.address, Corpus([GET]), load, control=control)
+        interrupted = outcome.interrupted
+        time.sleep(1)  # for a signal that comes after all
+    except KeyboardInterrupt:
+        interrupted = True
+    assert interrupted
+
+
+ANSWERED_IN_TIME = """
+import sys
+from servemark_engine import Closed, Corpus, run
+
+request = b"GET / HTTP/1.1\\r\\nHost: localhost\\r\\n\\r\\n"
+outcome = run(sys.argv[1], Corpus([request]), Closed(1, [0], count=1), timeout_ns=500_000_000)
+print({name: count for name, count in outcome.counts.items() if count})
+"""
+
+
+def test_an_answer_that_came_in_time_counts_however_late_it_is_read() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        address = f"127.0.0.1:{listener.getsockname()[1]}"
+        command = [sys.executable, "-c", ANSWERED_IN_TIME, address]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as client:
+            connection, _ = listener.accept()
+            with connection:
+                assert connection.recv(1000)
+                client.send_signal(signal.SIGSTOP)
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+                time.sleep(1)  # beyond the client's timeout
+                client.send_signal(signal.SIGCONT)
+                output, _ = client.communicate(timeout=10)
+    assert output == "{'answered': 1}\n"
 
 
 def test_an_exception_from_another_signal_handler_is_passed_on(server: Truth) -> None:

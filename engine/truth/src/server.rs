@@ -184,8 +184,9 @@ impl Server {
 
     fn receive(&mut self, token: u64, inbox: &mut Inbox) {
         loop {
-            let Some((_, Some(peer))) = self.peers.get_mut(slot_of(token)) else { return };
-            let read = if self.is_light {
+            let is_light = self.is_light;
+            let Some(peer) = self.peer(token) else { return };
+            let read = if is_light {
                 rustix::io::read(&peer.socket, &mut inbox.bytes[..])
             } else {
                 inbox.receive(&peer.socket).map(|piece| {
@@ -288,10 +289,10 @@ impl Server {
     }
 
     fn send_answer(&mut self, token: u64) {
-        let Some((_, Some(peer))) = self.peers.get_mut(slot_of(token)) else {
+        let Some(persistence) = self.peer(token).and_then(|peer| peer.answering.take()) else {
             return;
         };
-        let Some(persistence) = peer.answering.take() else {
+        let Some((_, Some(peer))) = self.peers.get(slot_of(token)) else {
             return;
         };
         let answer = self.answers.get(persistence);

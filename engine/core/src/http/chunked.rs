@@ -6,6 +6,8 @@ use super::failure::ParseFailure;
 
 /// Longest chunk-size line with its extensions, and longest trailer line.
 const MAX_LINE_BYTES: usize = 4096;
+/// The extensions of all chunks.
+const MAX_EXTENSION_BYTES: usize = 16_384;
 /// Trailer section as a whole.
 const MAX_TRAILER_BYTES: usize = 65_536;
 
@@ -23,6 +25,7 @@ enum State {
 pub(super) struct ChunkDecoder {
     state: State,
     line: Vec<u8>,
+    extension_bytes: usize,
     trailer_bytes: usize,
 }
 
@@ -30,6 +33,7 @@ impl ChunkDecoder {
     pub fn reset(&mut self) {
         self.state = State::Size;
         self.line.clear();
+        self.extension_bytes = 0;
         self.trailer_bytes = 0;
     }
 
@@ -84,6 +88,11 @@ impl ChunkDecoder {
                     Ok(Status::Complete((length, size))) if length == self.line.len() => size,
                     _ => return Err(ParseFailure::Malformed),
                 };
+                let digits = self.line.iter().take_while(|byte| byte.is_ascii_hexdigit()).count();
+                self.extension_bytes += self.line.len() - digits - b"\r\n".len();
+                if self.extension_bytes > MAX_EXTENSION_BYTES {
+                    return Err(ParseFailure::HeadTooLarge);
+                }
                 if size > max_body_bytes.saturating_sub(body_bytes) as u64 {
                     return Err(ParseFailure::BodyTooLarge);
                 }

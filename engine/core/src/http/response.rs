@@ -51,6 +51,8 @@ pub struct ResponseParser {
     status: u16,
     keep_alive: bool,
     head: Vec<u8>,
+    /// Of the heads that came before the final one.
+    interim_bytes: usize,
     body: Vec<u8>,
     chunks: ChunkDecoder,
     max_head_bytes: usize,
@@ -58,7 +60,7 @@ pub struct ResponseParser {
 }
 
 impl ResponseParser {
-    /// A parser that refuses heads and bodies longer than the given limits.
+    /// A parser that refuses heads (interim ones and the final one together) and bodies longer than the given limits.
     pub fn new(max_head_bytes: usize, max_body_bytes: usize) -> Self {
         Self {
             phase: Phase::Head,
@@ -66,6 +68,7 @@ impl ResponseParser {
             status: 0,
             keep_alive: false,
             head: Vec::new(),
+            interim_bytes: 0,
             body: Vec::new(),
             chunks: ChunkDecoder::default(),
             max_head_bytes,
@@ -77,6 +80,7 @@ impl ResponseParser {
     pub fn begin(&mut self, answers_head: bool) {
         self.phase = Phase::Head;
         self.answers_head = answers_head;
+        self.interim_bytes = 0;
         for buffer in [&mut self.head, &mut self.body] {
             buffer.clear();
             buffer.shrink_to(RETAINED_BYTES);
@@ -170,10 +174,10 @@ impl ResponseParser {
             if buffered == 0 {
                 self.head.extend_from_slice(input);
             }
-            let too_large = self.head.len() > self.max_head_bytes;
+            let too_large = self.interim_bytes + self.head.len() > self.max_head_bytes;
             return if too_large { Err(ParseFailure::HeadTooLarge) } else { Ok(None) };
         };
-        if found.length_bytes > self.max_head_bytes {
+        if self.interim_bytes + found.length_bytes > self.max_head_bytes {
             return Err(ParseFailure::HeadTooLarge);
         }
         self.head.clear();
@@ -183,6 +187,7 @@ impl ResponseParser {
 
     fn accept_head(&mut self, head: &Head) -> Result<(), ParseFailure> {
         if head.is_interim() {
+            self.interim_bytes += head.length_bytes;
             return Ok(());
         }
         self.status = head.status;
