@@ -8,7 +8,7 @@ use crate::bodies::Body;
 pub enum Ending {
     /// A complete response, whatever its status.
     Answered = 0,
-    /// No connection: refused, unreachable, or the backlog is full.
+    /// No connection: refused, unreachable, or the backlog is full, so that there was none by the timeout or the end.
     Connect = 1,
     /// No connection: this process or machine has no file descriptor left.
     OutOfFiles = 2,
@@ -18,11 +18,11 @@ pub enum Ending {
     Reset = 4,
     /// The connection was closed before the response was complete.
     ClosedEarly = 5,
-    /// No complete response within the timeout.
+    /// No complete response came within the timeout.
     TimedOut = 6,
     /// Not an HTTP/1.x response, or one whose framing contradicts itself.
     Malformed = 7,
-    /// The head is longer than the limit.
+    /// The heads, interim ones and the final one, are longer than the limit, or the chunks' extensions are.
     HeadTooLarge = 8,
     /// The body is, or says it will be, longer than the limit.
     BodyTooLarge = 9,
