@@ -8,6 +8,16 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from servemark.plan.needs import needed
+from servemark.plan.outlook import (
+    ASSUMED_CURVE_S,
+    ASSUMED_SEARCH_S,
+    ASSUMED_START_S,
+    Known,
+    Outlook,
+    Part,
+    average_seconds,
+    seconds_of,
+)
 from servemark.plan.probes import closed_throughput, probe_of, search_of
 from servemark.records import (
     Board,
@@ -20,7 +30,6 @@ from servemark.records import (
     TrialResult,
     Variant,
 )
-from servemark.units import NS_PER_S
 
 MOST_FAILURES_IN_A_ROW = 2
 MOST_LOST = 3
@@ -28,10 +37,6 @@ MOST_LOST = 3
 CACHING_BLOCKS = 3
 """The search for caches is done in so many of the first blocks, in slices half as long: a cache
 shows as several times the speed."""
-ASSUMED_START_S = 2.0
-"""What a fresh start takes until one was measured."""
-ASSUMED_SEARCH_S = 15.0
-"""What a search for the capacity takes until one was measured."""
 T = TypeVar("T")
 
 
@@ -47,15 +52,6 @@ class Visit:
     variant: Variant
     cells: tuple[Cell, ...]
     searches: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Outlook:
-    """How long it still takes, as far as the history tells; ``most_s`` if every further block that
-    the board allows is needed."""
-
-    seconds: float
-    most_s: float
 
 
 class Plan:
@@ -112,39 +108,85 @@ class Plan:
 
     def outlook(self, history: Sequence[TrialResult]) -> Outlook:
         """How long the rest takes if it goes on as so far."""
-        done, lost = by_visit(history), given_up(history)
-        taken = self._seconds_by_variant(done)
-        left = most = 0.0
-        for visit in self._visits(history):
-            if visit.variant.id in lost:
-                continue
+        done = by_visit(history)
+        visits = list(self._visits(history))
+        left = self._open_visits(visits, done, history)
+        if not left:
+            return Outlook(0.0, 0.0)
+        under_way = {(visit.block, visit.variant.id) for visit in left}
+        known = average_seconds(
+            results
+            for key, results in done.items()
+            if key[0] < self.board.blocks and key not in under_way
+        )
+        left_s = begun_s = 0.0
+        for visit in left:
             results = done.get((visit.block, visit.variant.id), [])
-            if results and self._next_of(visit, done, history) is None:
-                continue
-            spent = _seconds(results)
-            usual = taken.get(visit.variant.id) or self._guess(visit)
-            share = len(visit.cells) / max(len(self._cells(visit.block, visit.variant)), 1)
-            left += max(usual * share - spent, 0.0)
-        most = left
-        begun = max((result.trial.block for result in history), default=0) + 1
-        if self._most_blocks > max(begun, self.board.blocks):
-            full = sum(
-                taken.get(variant.id) or self._guess_all(variant)
-                for variant in self.variants
-                if variant.id not in lost
-            )
-            most += (self._most_blocks - max(begun, self.board.blocks)) * full
+            rest_s = max(self._expected_s(visit, known) - seconds_of(results), 0.0)
+            left_s += rest_s
+            if results or visit.block < self.board.blocks:
+                begun_s += rest_s
+        most_s = left_s + self._further_s(visits[-1].block + 1, history, known)
         if self.board.budget_s is not None:
-            least_s = left if begun <= self.board.blocks else 0.0
-            most = min(most, max(self.board.budget_s - _seconds(history), least_s))
-        return Outlook(min(left, most), most)
+            budget_s = self.board.budget_s * self.abreast - seconds_of(history)
+            most_s = min(most_s, max(budget_s, begun_s))
+        return Outlook(min(left_s, most_s), most_s)
+
+    def _open_visits(
+        self, visits: Sequence[Visit], done: ByVisit, history: Sequence[TrialResult]
+    ) -> list[Visit]:
+        """Those in which something is left to be measured."""
+        lost = given_up(history)
+        return [
+            visit
+            for visit in visits
+            if visit.variant.id not in lost
+            and (
+                (visit.block, visit.variant.id) not in done
+                or self._next_of(visit, done, history) is not None
+            )
+        ]
+
+    def _further_s(self, block: int, history: Sequence[TrialResult], known: Known) -> float:
+        """How long the blocks from ``block`` on take if every one is needed as a whole."""
+        lost = given_up(history)
+        cells = tuple(cell for cell in self._all_cells if isinstance(cell.load, Closed))
+        whole_s = sum(
+            self._expected_s(Visit(self.board.blocks, variant, cells, searches=False), known)
+            for variant in self.variants
+            if variant.id not in lost
+        )
+        return max(self._most_blocks - block, 0) * whole_s
+
+    def _expected_s(self, visit: Visit, known: Known) -> float:
+        """How long a whole visit takes: each part as on average so far, or else as guessed."""
+        total_s = 0.0
+        for part, guessed_s in self._guess(visit).items():
+            usual_s = known.get((visit.variant.id, part))
+            share = len(visit.cells) / len(self._all_cells) if part == "figures" else 1.0
+            total_s += guessed_s if usual_s is None else share * usual_s
+        return total_s
+
+    def _guess(self, visit: Visit) -> dict[Part, float]:
+        """Seconds of each part that the visit has, from the board alone."""
+        slices, stages = len(visit.cells), len({cell.stage for cell in visit.cells})
+        slice_s = self.board.warm_up_s + self.board.slice_s
+        found: dict[Part, float] = {"figures": slices * slice_s + stages * ASSUMED_START_S}
+        again = self._caching_cells(visit)
+        if again:
+            found["caching"] = len(again) * (self._length("caching") or slice_s)
+        if visit.searches and visit.variant.copy_number == 1:
+            found["search"] = ASSUMED_SEARCH_S
+            if visit.block == 0:
+                found["curve"] = ASSUMED_CURVE_S
+        return found
 
     @property
     def _most_blocks(self) -> int:
         return self.board.most_blocks or self.board.blocks
 
     def _is_spent(self, history: Sequence[TrialResult]) -> bool:
-        spent_s = _seconds(history) / self.abreast
+        spent_s = seconds_of(history) / self.abreast
         return self.board.budget_s is not None and spent_s >= self.board.budget_s
 
     def _visits(self, history: Sequence[TrialResult]) -> Iterator[Visit]:
@@ -272,7 +314,7 @@ class Plan:
         step = search.next([probe_of(each) for each in probes])
         if step is None:
             return None
-        cell = Cell(workload=slo.workload, load=Open(rate_per_s=round(step.rate_per_s, 1)))
+        cell = Cell(workload=slo.workload, load=Open(rate_per_s=step.rate_per_s))
         return self._trial(
             visit,
             cell,
@@ -306,26 +348,6 @@ class Plan:
             duration_s=duration_s,
         )
 
-    def _seconds_by_variant(self, done: ByVisit) -> dict[str, float]:
-        """What a whole visit of each variant took on average, where one is finished."""
-        last = max((block for block, _ in done), default=-1)
-        visits: dict[str, list[float]] = {}
-        for (block, variant), results in done.items():
-            if block < min(last, self.board.blocks):
-                visits.setdefault(variant, []).append(_seconds(results))
-        return {variant: sum(each) / len(each) for variant, each in visits.items()}
-
-    def _guess(self, visit: Visit) -> float:
-        board = self.board
-        slices = len(visit.cells) + len(self._caching_cells(visit))
-        stages = len({cell.stage for cell in visit.cells})
-        search_s = ASSUMED_SEARCH_S if visit.searches else 0.0
-        return slices * (board.warm_up_s + board.slice_s) + stages * ASSUMED_START_S + search_s
-
-    def _guess_all(self, variant: Variant) -> float:
-        cells = tuple(cell for cell in self._all_cells if isinstance(cell.load, Closed))
-        return self._guess(Visit(self.board.blocks, variant, cells, searches=False))
-
 
 def _lost_its_load(result: TrialResult) -> bool:
     faults = result.verdict.faults
@@ -354,7 +376,3 @@ def shuffled(items: Sequence[T], *seed: object) -> list[T]:
     order = list(items)
     random.Random("/".join(str(part) for part in seed)).shuffle(order)
     return order
-
-
-def _seconds(results: Sequence[TrialResult]) -> float:
-    return sum(result.elapsed_ns for result in results) / NS_PER_S

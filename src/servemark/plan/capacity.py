@@ -85,6 +85,9 @@ LONGEST_SHORT_S = 1.5
 LONGEST_LONG_S = 3.0
 LONGEST_S = 6.0
 """Where fewer requests could not confirm anything: from 46/s to 92/s for p99."""
+LEAST_DUE = 5
+"""Requests that a slice is to see on average, even where that takes ``LONGEST_S``; 7 slices in
+1,000 are empty then. Below the first rate, none so low that it would see fewer is bracketed."""
 CURVE_S = (0.5, 0.8)
 CURVE_REQUESTS = 1100
 """Enough for p99 with 10 requests above it, where that fits into the time."""
@@ -103,10 +106,11 @@ class Step:
 class Probe:
     """What came of a step.
 
-    ``requests`` were due in the slice, and ``over`` of them not answered rightly in the bound;
-    ``batches`` is the answer of :func:`servemark.stats.slo.judge_batches`. ``fault`` says why the
-    slice does not count; a rate beyond the server's capacity is no fault here. The figures below it
-    are for the curve; the search does not look at them.
+    ``requests`` were due in the slice, and ``over`` of them not answered rightly in the bound; a
+    slice without any says nothing and has a fault. ``batches`` is the answer of
+    :func:`servemark.stats.slo.judge_batches`. ``fault`` says why the slice does not count; a rate
+    beyond the server's capacity is no fault here. The figures below it are for the curve; the
+    search does not look at them.
     """
 
     step: Step
@@ -155,8 +159,8 @@ class Search:
     points go by the rate found, or the best guess.
 
     ``history`` holds the probes of this search in their order; a step whose probe has a fault comes
-    once more. Steps at the same rate need arrivals of their own, so the seed of a schedule should
-    hold the length of the history.
+    once more. Steps at the same rate need arrivals of their own, so the seed of a schedule must
+    differ from step to step.
     """
 
     slo: Slo
@@ -264,7 +268,8 @@ class _Walk:
         """The highest rate that a short slice met, or ``None`` where even the lowest missed."""
         low, high = 0.0, inf
         rate = _neat(FIRST * self._closed)
-        while rate >= LOWEST * self._closed:
+        lowest = min(rate, max(LOWEST * self._closed, self._lowest_seen))
+        while rate >= lowest:
             purpose: Purpose = "bisect" if low and high < inf else "bracket"
             probe = yield from self._measured(Step(rate, self._short_s(rate), purpose))
             if self._met_short(probe):
@@ -292,7 +297,7 @@ class _Walk:
         return self._seen_to_meet(probe) if answer == "undecided" else answer == "meets"
 
     def _seen_to_meet(self, probe: Probe) -> bool:
-        return probe.over <= probe.requests * (1 - self._slo.share)
+        return probe.requests > 0 and probe.over <= probe.requests * (1 - self._slo.share)
 
     def _confirm(self, start: float) -> Steps:
         """Up and down with long slices from ``start``: to a rate that meets, close below a miss."""
@@ -343,16 +348,17 @@ class _Walk:
                 continue  # the curve has a point less
 
     def _short_s(self, rate: float) -> float:
-        """Long enough for the early-stopping test with two requests over."""
-        most_s = max(LONGEST_SHORT_S, self._bounds_s(SHORT_BOUNDS))
+        """Long enough for the early-stopping test with two requests over, if that does not take
+        too long; always long enough for some requests."""
+        least_s = self._bounds_s(SHORT_BOUNDS)
         wanted_s = queries_needed(2, self._slo.share) / rate
-        return _clamp(wanted_s, self._bounds_s(SHORT_BOUNDS), most_s)
+        return max(_clamp(wanted_s, least_s, max(LONGEST_SHORT_S, least_s)), _due_s(rate))
 
     def _long_s(self, rate: float) -> float:
         least_s = self._bounds_s(LONG_BOUNDS)
         wanted_s = _clamp(LONG_REQUESTS * self._least_requests / rate, least_s, LONGEST_LONG_S)
         needed_s = 1.2 * self._least_requests / rate
-        return max(least_s, wanted_s, needed_s if needed_s <= LONGEST_S else 0.0)
+        return max(least_s, wanted_s, needed_s if needed_s <= LONGEST_S else 0.0, _due_s(rate))
 
     def _curve_s(self, rate: float, purpose: Purpose) -> float:
         least_s, most_s = CURVE_S
@@ -362,6 +368,11 @@ class _Walk:
 
     def _bounds_s(self, bounds: int) -> float:
         return bounds * self._slo.bound_ns / NS_PER_S
+
+    @property
+    def _lowest_seen(self) -> float:
+        """The lowest rate at which a short slice sees ``LEAST_DUE`` requests."""
+        return LEAST_DUE / max(LONGEST_S, self._bounds_s(SHORT_BOUNDS))
 
     @property
     def _least_requests(self) -> int:
@@ -377,6 +388,11 @@ def _anchor(search: Search) -> float | None:
         if each.rate_per_s is not None
     ]
     return median(shares) * search.closed_per_s if shares else None
+
+
+def _due_s(rate: float) -> float:
+    """How long it takes until ``LEAST_DUE`` requests are due, but ``LONGEST_S`` at most."""
+    return min(LEAST_DUE / rate, LONGEST_S)
 
 
 def _clamp(value: float, least: float, most: float) -> float:

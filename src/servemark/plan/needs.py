@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
-from servemark.records import Board, Cell, Closed, TrialResult, Variant
+from servemark.records import Board, Cell, Closed, Gate, TrialResult, Variant
 from servemark.stats import METRICS, THROUGHPUT
 from servemark.stats.comparison import compare_paired, rank
 from servemark.stats.intervals import interval
 from servemark.stats.summary import block_values
+
+NOT_ITS_OWN = frozenset({Gate.QUIET_MACHINE, Gate.GENERATORS})
+"""Gates that the machine or a load generator did not hold, whatever the server did."""
 
 
 def needed(
@@ -19,8 +22,9 @@ def needed(
 
     It needs a cell whose throughput is not known to within ``board.half_width``, or where it is not
     told apart from its neighbour in the ranking, unless the ratio of the two is known to that
-    width: then they are equal for the board's purpose. Only closed loops count; the throughput of
-    an open loop is given.
+    width: then they are equal for the board's purpose. So it does where every trial was invalid, if
+    one of them through no fault of its own. Only closed loops count; the throughput of an open loop
+    is given.
     """
     found: dict[str, set[str]] = {}
     for cell in board.all_cells():
@@ -34,8 +38,13 @@ def needed(
 def _needing(
     board: Board, cell: Cell, variants: Sequence[Variant], history: Sequence[TrialResult]
 ) -> set[str]:
-    values = values_in(cell, variants, history)
-    found = set()
+    results = _of_cell(cell, history)
+    values = _throughputs(results, variants)
+    found = {
+        variant.id
+        for variant in variants
+        if variant.id not in values and _was_disturbed(results.get(variant.id, []))
+    }
     centres = {}
     for name, blocks in values.items():
         known = interval(list(blocks.values()))
@@ -55,14 +64,27 @@ def _needing(
     return found
 
 
-def values_in(
-    cell: Cell, variants: Sequence[Variant], history: Sequence[TrialResult]
-) -> dict[str, dict[int, float]]:
-    """Throughput by block of each variant that has any in that cell."""
-    results: dict[str, list[TrialResult]] = {}
+def _of_cell(cell: Cell, history: Sequence[TrialResult]) -> dict[str, list[TrialResult]]:
+    """The trials of that cell by variant."""
+    found: dict[str, list[TrialResult]] = {}
     for result in history:
         if result.trial.purpose == "figure" and result.trial.cell.id == cell.id:
-            results.setdefault(result.trial.variant.id, []).append(result)
+            found.setdefault(result.trial.variant.id, []).append(result)
+    return found
+
+
+def _was_disturbed(results: Sequence[TrialResult]) -> bool:
+    """Whether a trial was invalid through no fault of the server."""
+    return any(
+        not result.verdict.valid and {fault.gate for fault in result.verdict.faults} <= NOT_ITS_OWN
+        for result in results
+    )
+
+
+def _throughputs(
+    results: Mapping[str, Sequence[TrialResult]], variants: Sequence[Variant]
+) -> dict[str, dict[int, float]]:
+    """Throughput by block of each variant that has any."""
     found = {
         variant.id: block_values(results.get(variant.id, []), THROUGHPUT) for variant in variants
     }

@@ -54,6 +54,8 @@ def probe_of(result: TrialResult) -> Probe:
         reason = faults[0].reason if faults else "nothing was measured"
         return Probe(step=step, fault=reason)
     seen = result.load.objective
+    if seen.requests == 0:
+        return Probe(step=step, fault="no request was due in the slice")
     response = None if result.load.latencies is None else result.load.latencies.response
     return Probe(
         step=step,

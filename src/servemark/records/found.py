@@ -5,6 +5,8 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Literal
 
+from pydantic import ConfigDict
+
 from servemark.records.base import Record
 from servemark.records.cluster import Placement
 from servemark.records.measured import Trial, Variant
@@ -78,7 +80,8 @@ class Counts(Record):
 
 
 class Distribution(Record):
-    """Values in ns: nearest-rank percentiles, ``None`` with fewer than 10 values above them."""
+    """Values in ns: percentiles by nearest rank, of which those above the median are ``None`` with
+    fewer than 10 values above them."""
 
     count: int
     mean_ns: float
@@ -209,7 +212,10 @@ class Circumstances(Record):
 
 
 class DriftSeen(Record):
-    """A change of speed within a slice; ``change`` is relative (−0.2: a fifth slower)."""
+    """A change of speed within a slice; ``change`` is relative (−0.2: a fifth slower), and infinite
+    where nothing was answered before it."""
+
+    model_config = ConfigDict(ser_json_inf_nan="strings")  # JSON has no infinity of its own
 
     kind: Literal["trend", "step"]
     change: float

@@ -112,8 +112,9 @@ class Open(Record):
 
     @property
     def id(self) -> str:
+        threads = f"t{self.engine_threads}" if self.engine_threads > 1 else ""
         process = "" if self.arrivals == "poisson" else f"-{self.arrivals}"
-        return f"r{self.rate_per_s:g}{process}"
+        return f"{threads}r{self.rate_per_s:g}{process}"
 
 
 Load = Annotated[Closed | Open, Field(discriminator="kind")]
@@ -179,7 +180,8 @@ class Slo(Record):
     bound_ms: PositiveFloat = 25.0
     workload: Workload = "multipart"
     blocks: PositiveInt = 3
-    """The search is done in so many of the first blocks; it takes longer than anything else."""
+    """The search is done in so many of the first blocks; it takes longer than anything else. A
+    board with fewer ``blocks`` does it in all of these: blocks beyond them are for throughput."""
 
     @property
     def share(self) -> float:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from servemark.plan import capacities
 from servemark.plan.capacity import Probe
+from servemark.plan.probes import closed_throughput, probe_of, search_of
 from servemark.records import (
     Board,
     CeilingResult,
@@ -14,6 +15,7 @@ from servemark.records import (
     Closed,
     Entrant,
     RunHeader,
+    Slo,
     TrialResult,
 )
 from servemark.records.ceiling import CeilingKey
@@ -22,11 +24,18 @@ from servemark.report.model import Caching, FoundCapacity, NoiseFloor, Point, Ta
 from servemark.stats import CPU, THROUGHPUT, block_values, compare_paired, find_caching
 from servemark.units import NS_PER_S
 
+AFTER_THE_SEARCH = ("curve", "overload")
+"""Steps that a search takes once its rate is settled."""
+
 
 def capacities_found(
     board: Board, entrants: Sequence[Entrant], trials: Sequence[TrialResult]
 ) -> tuple[FoundCapacity, ...]:
-    """The capacity of each variant for which it was searched, highest first."""
+    """The capacity of each variant for which it was searched, highest first.
+
+    A block has a rate only where a long slice met the objective and the search came to its end: the
+    best guess of the others says where to look, and not what was sustained.
+    """
     slo, start = board.slo, board.slo_start()
     if slo is None or start is None:
         return ()
@@ -36,8 +45,11 @@ def capacities_found(
         outcomes = capacities(mine, slo, start)
         if not outcomes:
             continue
-        rates = {block: each.rate_per_s for block, each in outcomes.items()}
-        by_block = {block: rate for block, rate in rates.items() if rate is not None}
+        by_block = {
+            block: each.low_per_s
+            for block, each in outcomes.items()
+            if each.low_per_s is not None and not _is_cut_off(mine, block, slo, start)
+        }
         points = [_point(probe) for each in outcomes.values() for probe in each.curve]
         found.append(
             FoundCapacity(
@@ -54,6 +66,17 @@ def capacities_found(
             )
         )
     return tuple(sorted(found, key=lambda each: -each.rate_per_s.value if each.rate_per_s else 0.0))
+
+
+def _is_cut_off(results: Sequence[TrialResult], block: int, slo: Slo, start: Cell) -> bool:
+    """Whether the search of that block, which was begun, is not over: the curve may be missing."""
+    own = [result for result in results if result.trial.block == block]
+    before = [result for result in results if result.trial.block < block]
+    closed_per_s = closed_throughput(own, start)
+    assert closed_per_s is not None
+    probes = [probe_of(each) for each in own if each.trial.purpose == "capacity"]
+    step = search_of(slo, start, closed_per_s, before).next(probes)
+    return step is not None and step.purpose not in AFTER_THE_SEARCH
 
 
 def _search_s(results: Sequence[TrialResult], block: int) -> float:
@@ -171,7 +194,8 @@ def caching_found(
         names = [entrant.variant.id for entrant in entrants]
         return {name: block_values(by_corpus.get((name, corpus), []), THROUGHPUT) for name in names}
 
-    found = find_caching(speeds("one"), speeds("alike"), speeds("renewed"))
+    renewed = None if base.workload == "target" else speeds("renewed")
+    found = find_caching(speeds("one"), speeds("alike"), renewed)
     return tuple(
         Caching(
             variant=variant,

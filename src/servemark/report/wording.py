@@ -112,12 +112,18 @@ def load_id(cell: ReportedCell) -> str:
     return cell.id.split("/")[1]
 
 
+def _engine_threads(cell: ReportedCell) -> str | None:
+    """The number of engine threads where it is more than one."""
+    found = re.match(r"t(\d+)[cr]", load_id(cell))
+    return found and found[1]
+
+
 def load_label(cell: ReportedCell) -> str:
     """The load of a cell in a word or two: ``16``, or ``100 (10 threads)``."""
-    if cell.rate_per_s is not None:
-        return f"{cell.rate_per_s:g}/s offered"
-    threads = re.match(r"t(\d+)c", load_id(cell))
-    return f"{cell.connections} ({threads[1]} threads)" if threads else str(cell.connections)
+    connections = str(cell.connections)
+    load = connections if cell.rate_per_s is None else f"{cell.rate_per_s:g}/s offered"
+    threads = _engine_threads(cell)
+    return f"{load} ({threads} threads)" if threads else load
 
 
 def workload_name(workload: str) -> str:
@@ -132,10 +138,10 @@ def workload_phrase(workload: str) -> str:
 
 def cell_title(cell: ReportedCell) -> str:
     """A cell in few words: ``form, 16 connections``."""
-    threads = re.match(r"t(\d+)c", load_id(cell))
+    threads = _engine_threads(cell)
     offered = None if cell.rate_per_s is None else f"{cell.rate_per_s:g} requests/s offered"
     parts = [workload_name(cell.workload), offered or count(cell.connections, "connection")]
-    parts += [f"{threads[1]} engine threads"] if threads else []
+    parts += [f"{threads} engine threads"] if threads else []
     parts += [] if cell.stage == "full" else [f"stage {cell.stage}"]
     return ", ".join(parts)
 

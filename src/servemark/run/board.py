@@ -217,9 +217,11 @@ class Visitor(Generic[R]):
         return loaded, use, circumstances(moment, this_moment(server.apart))
 
     def _load(self, server: R, trial: Trial, cell: Cell, duration_s: float, phase: str) -> Loaded:
-        """All variants of a model get the same schedule for a cell in a block: they are paired."""
+        """All variants of a model get the same schedule for a cell in a block: they are paired.
+        Only the steps of a search have arrivals of their own, also two at the same rate."""
         requests = self._lineup.requests(trial.variant, cell)
-        seed = (self._board.seed, trial.block, phase)
+        own = (trial.number,) if trial.purpose == "capacity" else ()
+        seed = (self._board.seed, trial.block, phase, *own)
         duration_ns = seconds_to_ns(duration_s)
         return self._lineup.engine.run(
             Assignment(

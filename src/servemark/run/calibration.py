@@ -311,25 +311,24 @@ class _Run:
 
     def speeds(self) -> list[SpeedRun]:
         """Every generator in turn against one light server, the order turned round each time."""
-        others = self._extent.other_rounds
-        rounds = [self._takers(number, others) for number in range(self._extent.rounds)]
-        self._watcher.begin("Speed", len(SPEED_CELLS) * sum(len(each) for each in rounds))
+        turns = [
+            (number, workload, connections, generator)
+            for number in range(self._extent.rounds)
+            for workload, connections in SPEED_CELLS
+            for generator in self._takers(number, self._extent.other_rounds)
+            if workload != "get" or not generator.uploads_only
+        ]
+        self._watcher.begin("Speed", len(turns))
         found = []
         with self._server(LIGHT) as server:
-            for number, takers in enumerate(rounds):
-                for workload, connections in SPEED_CELLS:
-                    for generator in takers:
-                        if generator.uploads_only and workload == "get":
-                            continue
-                        cell = f"{workload}, {connections} connections"
-                        self._watcher.doing(f"{cell}, {generator.name}")
-                        load = Closed(connections=connections)
-                        assignment = self._assignment(
-                            server.endpoint, workload, load, self._extent.speed_s
-                        )
-                        seen = self._load(generator, assignment, cell)
-                        if seen is not None:
-                            found.append(_speed(assignment.cell, number, generator.name, seen))
+            for number, workload, connections, generator in turns:
+                cell = f"{workload}, {connections} connections"
+                self._watcher.doing(f"{cell}, {generator.name}")
+                load = Closed(connections=connections)
+                assignment = self._assignment(server.endpoint, workload, load, self._extent.speed_s)
+                seen = self._load(generator, assignment, cell)
+                if seen is not None:
+                    found.append(_speed(assignment.cell, number, generator.name, seen))
         return found
 
     def _takers(self, number: int, other_rounds: int) -> list[Generator]:
@@ -397,7 +396,8 @@ class _Run:
         if held.comparison.generator == self._native.name:
             record, seen = held.record, held.seen
             self.server_errors.append(record.sent_ns - record.due_ns)
-            self._server_waits.append((record.waited_ns, record.ran_ns + record.waited_ns))
+            if record.ran_ns is not None and record.waited_ns is not None:
+                self._server_waits.append((record.waited_ns, record.ran_ns + record.waited_ns))
             if seen.waited_ns is not None:
                 self._engine_waits.append((seen.waited_ns, seen.duration_ns))
         return held.comparison

@@ -45,9 +45,10 @@ class TruthRecord:
     due_ns: NDArray[np.int64]
     sent_ns: NDArray[np.int64]
     answered: int
-    ran_ns: int
-    """CPU time of the server's thread, which never sleeps."""
-    waited_ns: int
+    ran_ns: int | None
+    """CPU time of the server's thread, which never sleeps; ``None`` where the kernel does not tell,
+    like ``waited_ns``."""
+    waited_ns: int | None
     """How long that thread was ready to run while something else had its core."""
 
     def by_arrival(self) -> NDArray[np.intp]:
@@ -125,9 +126,13 @@ class TruthServer(AbstractContextManager["TruthServer"]):
         return self._process.log_tail(1) or "it wrote nothing"
 
 
-def _ran_and_waited_ns(pid: int) -> tuple[int, int]:
-    """CPU time and waiting time of a process's first thread: the kernel's ``schedstat``."""
-    ran_ns, waited_ns, _ = Path(f"/proc/{pid}/schedstat").read_text().split()
+def _ran_and_waited_ns(pid: int) -> tuple[int, int] | tuple[None, None]:
+    """CPU time and waiting time of a process's first thread: the kernel's ``schedstat``. ``None``
+    where the process has ended, or the kernel was built without it."""
+    try:
+        ran_ns, waited_ns, _ = Path(f"/proc/{pid}/schedstat").read_text().split()
+    except OSError:
+        return None, None
     return int(ran_ns), int(waited_ns)
 
 

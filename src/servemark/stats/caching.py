@@ -27,29 +27,35 @@ class CachingFound:
     over_many: Comparison
     """÷ with many images of the same kind."""
     over_renewed: Comparison | None
-    """÷ with that one image written differently each time."""
+    """÷ with that one image written differently each time; ``None`` with fewer than two blocks."""
+    renewable: bool = True
+    """Whether requests can be written differently at all."""
 
     @property
     def caches(self) -> bool:
         """Whether the repeat gains more than it may, with the whole interval above 1."""
-        if self.over_renewed is None:
+        if not self.renewable:
             return _gains(self.over_many, LEAST_GAIN_UNRENEWED)
-        return _gains(self.over_renewed, LEAST_GAIN) or _gains(self.over_many, LEAST_GAIN_OVER_MANY)
+        by_bytes = self.over_renewed is not None and _gains(self.over_renewed, LEAST_GAIN)
+        return by_bytes or _gains(self.over_many, LEAST_GAIN_OVER_MANY)
 
 
 def find_caching(
-    repeated: Mapping[str, Blocks], rotated: Mapping[str, Blocks], renewed: Mapping[str, Blocks]
+    repeated: Mapping[str, Blocks],
+    rotated: Mapping[str, Blocks],
+    renewed: Mapping[str, Blocks] | None,
 ) -> dict[str, CachingFound]:
     """Compare the throughputs of each variant by block; those with fewer than two blocks of the
     first two are left out.
 
     What keeps answers by the bytes it was sent is slower with ``renewed``, by those of the decoded
-    image with ``rotated``. Many variants are searched, and chance makes one or the other look like
-    a cache: so the intervals hold for all at once, and the variants share what is known of noise.
+    image with ``rotated``; ``renewed`` is ``None`` where requests cannot be written differently.
+    Many variants are searched, and chance makes one or the other look like a cache: so the
+    intervals hold for all at once, and the variants share what is known of noise.
     """
-    over_renewed = _compared(repeated, renewed)
+    over_renewed = _compared(repeated, renewed or {})
     return {
-        name: CachingFound(over_many, over_renewed.get(name))
+        name: CachingFound(over_many, over_renewed.get(name), renewable=renewed is not None)
         for name, over_many in _compared(repeated, rotated).items()
     }
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from statistics import median, median_low
+from statistics import median
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,7 @@ from servemark.records.calibration import (
 )
 from servemark.units import NS_PER_US, format_ns
 
+T = TypeVar("T")
 FIGURES = ("p50", "p75", "p90", "p99", "p999", "mean")
 OWN = "servemark"
 REFERENCE = "wrk"
@@ -95,13 +97,13 @@ def over_rounds(rounds: Sequence[Comparison]) -> Comparison:
         return rounds[0]
     found = []
     for of_figure in zip(*(each.deviations for each in rounds), strict=True):
-        errors_ns = {each.error_ns: each for each in of_figure if each.error_ns is not None}
-        if not errors_ns:
+        known = [(each.error_ns, each) for each in of_figure if each.error_ns is not None]
+        if not known:
             found.append(of_figure[0])
             continue
-        middle = errors_ns[median_low(errors_ns)]
+        errors_ns = [error_ns for error_ns, _ in known]
         ends = {"lowest_ns": min(errors_ns), "highest_ns": max(errors_ns)}
-        found.append(middle.model_copy(update=ends))
+        found.append(_middle(known).model_copy(update=ends))
     return rounds[0].model_copy(
         update={
             "requests": sum(each.requests for each in rounds),
@@ -114,8 +116,14 @@ def over_rounds(rounds: Sequence[Comparison]) -> Comparison:
 
 def middle_lag(rounds: Sequence[Distribution]) -> Distribution | None:
     """The round with the median p99 (the lower of two in the middle); without one, the first."""
-    known = {each.p99_ns: each for each in rounds if each.p99_ns is not None}
-    return known[median_low(known)] if known else next(iter(rounds), None)
+    known = [(each.p99_ns, each) for each in rounds if each.p99_ns is not None]
+    return _middle(known) if known else next(iter(rounds), None)
+
+
+def _middle(keyed: Sequence[tuple[float, T]]) -> T:
+    """What has the median key; the lower of two in the middle. Equal keys count each."""
+    ordered = sorted(keyed, key=lambda each: each[0])
+    return ordered[(len(ordered) - 1) // 2][1]
 
 
 def ratios(runs: Sequence[SpeedRun]) -> list[SpeedRatio]:

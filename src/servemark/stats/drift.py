@@ -40,7 +40,8 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """A change of speed within a slice: ``change`` is relative, +0.2 for 20 % faster at the end."""
+    """A change of speed within a slice: ``change`` is relative, +0.2 for 20 % faster at the end,
+    infinite where nothing was answered before."""
 
     kind: Literal["trend", "step"]
     change: float
@@ -55,7 +56,12 @@ class Drift:
         'it became 23 % faster in the course of the slice'
         >>> Drift("step", -0.4, 1e-6, 812_000_000).sentence()
         'it became 40 % slower 0.81 s into the slice'
+        >>> Drift("step", math.inf, 1e-6, 812_000_000).sentence()
+        'it answered nothing in the first 0.81 s of the slice'
         """
+        if math.isinf(self.change):
+            silent = "third" if self.at_ns is None else f"{self.at_ns / NS_PER_S:.2f} s"
+            return f"it answered nothing in the first {silent} of the slice"
         much = f"it became {abs(self.change):.0%}".replace("%", " %")
         way = "faster" if self.change > 0 else "slower"
         if self.at_ns is None:
@@ -82,8 +88,6 @@ def find_drift(done_ns: ArrayLike, duration_ns: int, ok: ArrayLike) -> Drift | N
     if counts.min() == counts.max():
         return None
     found = [each for each in (_trend(counts), _step(counts, duration_ns)) if each is not None]
-    if not found:
-        return None
     _, drift = min(found, key=lambda each: each[0])
     big = abs(drift.change) > LEAST_CHANGE
     return drift if big and drift.p_value < SIGNIFICANT else None
@@ -98,7 +102,7 @@ def _trend(counts: Floats) -> tuple[float, Drift] | None:
     size = len(counts)
     third = size // 3
     before, after = counts[:third].mean(), counts[-third:].mean()
-    if before == 0:
+    if before == after == 0:
         return None
     equal = np.unique(counts, return_counts=True)[1]
     ties = float((equal * (equal - 1) * (2 * equal + 5)).sum())
@@ -107,11 +111,11 @@ def _trend(counts: Floats) -> tuple[float, Drift] | None:
     score = abs(float(np.triu(_signs(counts)).sum()))
     score = max(score - 1, 0.0) / math.sqrt(variance * _inflation(counts, residuals))
     p_value = float(2 * special.ndtr(-score))
-    drift = Drift("trend", float(after / before - 1), p_value, None)
+    drift = Drift("trend", _change(before, after), p_value, None)
     return float((residuals**2).sum()), drift
 
 
-def _step(counts: Floats, duration_ns: int) -> tuple[float, Drift] | None:
+def _step(counts: Floats, duration_ns: int) -> tuple[float, Drift]:
     """The squares that one step leaves, and the step where Pettitt's statistic is largest.
 
     p = 2 · exp(−6 K² ÷ (n³ + n²)): Pettitt, "A non-parametric approach to the change-point
@@ -123,13 +127,16 @@ def _step(counts: Floats, duration_ns: int) -> tuple[float, Drift] | None:
     statistic = [abs(float(signs[:split, split:].sum())) for split in splits]
     split = int(splits[int(np.argmax(statistic))])
     before, later = counts[:split].mean(), counts[split:].mean()
-    if before == 0:
-        return None
     residuals = counts - np.where(np.arange(size) < split, before, later)
     exponent = 6 * max(statistic) ** 2 / (size**3 + size**2) / _inflation(counts, residuals)
     p_value = min(1.0, 2 * math.exp(-exponent))
-    drift = Drift("step", float(later / before - 1), p_value, split * duration_ns // size)
+    drift = Drift("step", _change(before, later), p_value, split * duration_ns // size)
     return float((residuals**2).sum()), drift
+
+
+def _change(before: float, later: float) -> float:
+    """Relative, of means that are not both 0."""
+    return float(later / before - 1) if before else math.inf
 
 
 def _signs(counts: Floats) -> Floats:

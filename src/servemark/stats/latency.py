@@ -9,7 +9,8 @@ from servemark.records import Distribution, Latencies
 from servemark.samples import ANSWERED, MISSING, Samples
 
 LEAST_ABOVE = 10
-"""A percentile is reported only with that many samples above it (method, "enough")."""
+"""A percentile above the median is reported only with that many samples above it (method,
+"enough")."""
 
 
 def latencies(samples: Samples) -> Latencies:
@@ -61,7 +62,8 @@ def describe(values_ns: NDArray[np.int64]) -> Distribution | None:
 
 
 def quantile(ordered_ns: NDArray[np.int64], share: float) -> int | None:
-    """The quantile of sorted values by nearest rank, or ``None`` with too few values above it."""
+    """The quantile of sorted values by nearest rank; above the median ``None`` with too few values
+    above it."""
     count = len(ordered_ns)
     # Rounded, because 0.99 · 1000 is a little more than 990 in binary.
     rank = int(np.ceil(np.round(share * count, 9)))

@@ -303,6 +303,31 @@ def test_a_server_that_always_meets_it_is_taken_to_the_end_of_the_search() -> No
     assert capacity.reason == "the search ends at 1.2 times the closed loop's throughput"
 
 
+def test_no_slice_on_the_way_down_expects_fewer_than_five_requests() -> None:
+    for closed_per_s in (3, 5, 10, 30):
+        search = Search(SLO, closed_per_s)
+        history: list[Probe] = []
+        while (step := search.next(history)) is not None:
+            history.append(Probe(step, requests=5, over=5))
+        expected = [p.step.rate_per_s * p.step.duration_s for p in history]
+        assert min(expected) >= 5 - 1e-9
+        assert search.result(history).reason == (
+            f"it does not meet the SLO even at {history[-1].step.rate_per_s:.2f}/s"
+        )
+        assert search.result(history).load_s <= 20
+
+
+def test_a_search_that_sees_no_request_is_given_up_and_says_so() -> None:
+    search = Search(SLO, 0.3)
+    empty = "no request was due in the slice"
+    history: list[Probe] = []
+    while (step := search.next(history)) is not None:
+        history.append(Probe(step, fault=empty))
+    capacity = search.result(history)
+    assert (len(history), capacity.rate_per_s) == (2, None)
+    assert capacity.reason == f"given up at 0.27/s, where two slices did not count: {empty}"
+
+
 def test_a_slow_server_does_not_cost_a_minute() -> None:
     for seed in range(5):
         for server in (exponential(50), constant(50), varied(50), fixed(0.002)):

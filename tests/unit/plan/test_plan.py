@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from servemark.catalog import load_board, load_contestants, load_model
-from servemark.plan import Plan, cross, given_up
+from servemark.plan import Plan, capacities, cross, given_up, schedule_of
+from servemark.plan.probes import probe_of
 from servemark.records import (
     Board,
     CellGroup,
@@ -31,6 +32,7 @@ from servemark.records import (
     Verdict,
     parse_variant,
 )
+from servemark.units import seconds_to_ns
 
 VARIANTS = tuple(
     Variant(contestant=f"python/{name}", server="builtin", runtime="onnxruntime")
@@ -101,6 +103,24 @@ def noisy(sway: float, speeds: Mapping[str, float] = SPEEDS) -> Outcome:
         seed = f"{trial.variant.id} {trial.cell.id} {trial.block}"
         factor = 1 + sway * random.Random(seed).gauss(0, 1)
         return answered(trial, speeds[trial.variant.original().id] * factor)
+
+    return outcome
+
+
+def always_late(made: Board, closed_per_s: float) -> Outcome:
+    """A server that answers every request too late, under the arrivals that it really gets."""
+
+    def outcome(trial: Trial) -> TrialResult:
+        found = answered(trial, closed_per_s)
+        if trial.purpose != "capacity":
+            return found
+        assert found.load is not None
+        seed = (made.seed, trial.block, "slice", trial.number)
+        due = schedule_of(trial.cell, seconds_to_ns(trial.duration_s or 1), 64, *seed).intended_ns
+        assert due is not None
+        late = Objective(requests=len(due), over=len(due), batches="undecided", recovery_ns=0)
+        load = found.load.model_copy(update={"objective": late})
+        return found.model_copy(update={"load": load})
 
     return outcome
 
@@ -240,6 +260,32 @@ def test_neighbours_that_are_not_told_apart_get_blocks_until_they_are_or_are_equ
     assert max(t.block for t in trials) == 2
 
 
+@pytest.mark.parametrize(
+    ("gates", "gets_more"),
+    [
+        ((Gate.QUIET_MACHINE,), True),
+        ((Gate.GENERATORS,), True),
+        ((Gate.PARITY,), False),
+        ((Gate.PARITY, Gate.QUIET_MACHINE), False),
+    ],
+)
+def test_a_variant_without_a_valid_trial_gets_blocks_if_the_machine_was_the_reason(
+    gates: tuple[Gate, ...], gets_more: bool
+) -> None:
+    disturbed = VARIANTS[1].id
+    faults = [Fault(gate=gate, reason="made", remedy="wait") for gate in gates]
+
+    def outcome(trial: Trial) -> TrialResult:
+        if trial.variant.id == disturbed and trial.block < 3:
+            return result(trial, None, *faults)
+        return noisy(0.0005)(trial)
+
+    trials = trials_of(Plan(board(most_blocks=8), VARIANTS), outcome)
+    blocks = {trial.block for trial in trials if trial.variant.id == disturbed}
+    assert (max(blocks) > 2) is gets_more
+    assert max(blocks) < 7  # no longer than until its throughput is known
+
+
 def test_a_budget_ends_further_blocks_but_not_the_least_ones() -> None:
     made = board(most_blocks=50, half_width=0.001, budget_s=10.0)
     least = made.blocks * len(VARIANTS) * len(made.all_cells())
@@ -255,6 +301,56 @@ def test_the_outlook_falls_to_nothing_as_the_board_is_measured() -> None:
     assert looks[0].seconds > 0
     assert all(each.most_s >= each.seconds >= 0 for each in looks)
     assert plan.outlook(history).seconds == 0
+
+
+def test_the_outlook_knows_which_blocks_have_searches_and_which_have_not() -> None:
+    """Caches are searched in three blocks and capacities in two: of six, the last are short."""
+    made = board(blocks=6, caching=True, slo=Slo(blocks=2))
+
+    def outcome(trial: Trial) -> TrialResult:
+        elapsed_ns = seconds_to_ns((trial.duration_s or made.slice_s) + 1)
+        found = answered(trial, SPEEDS[trial.variant.id])
+        return found.model_copy(update={"elapsed_ns": elapsed_ns})
+
+    plan = Plan(made, VARIANTS)
+    history = carried_out(plan, outcome)
+    taken_s = [each.elapsed_ns / 1e9 for each in history]
+    for block in range(1, made.blocks):
+        cut = next(n for n, each in enumerate(history) if each.trial.block == block)
+        look = plan.outlook(history[:cut])
+        assert look.seconds == look.most_s == pytest.approx(sum(taken_s[cut:]), rel=0.15)
+
+
+def test_the_budget_bounds_the_outlook_as_soon_as_the_last_least_block_is_over() -> None:
+    made = board(most_blocks=8, half_width=0.001)
+    plan = Plan(made, VARIANTS)
+    least = made.blocks * len(VARIANTS) * len(made.all_cells())
+    history = carried_out(plan, noisy(0.05))[:least]
+    per_block_s = least // made.blocks * 2.0
+    assert plan.outlook(history).most_s == pytest.approx(5 * per_block_s)
+    spent_s = least * 2.0
+    for left_s in (-10.0, 0.0, 7.0):
+        short = Plan(made.model_copy(update={"budget_s": spent_s + left_s}), VARIANTS)
+        assert short.outlook(history).most_s == max(left_s, 0.0)
+        assert (short.next(history) is None) is (left_s <= 0)
+
+
+def test_a_visit_that_was_begun_is_in_the_outlook_whatever_the_budget() -> None:
+    made = board(most_blocks=8, half_width=0.001)
+    least = made.blocks * len(VARIANTS) * len(made.all_cells())
+    history = carried_out(Plan(made, VARIANTS), noisy(0.05))[: least + 1]
+    spent = Plan(made.model_copy(update={"budget_s": 1.0}), VARIANTS)
+    assert spent.next(history) is not None
+    assert spent.outlook(history).seconds == spent.outlook(history).most_s == 2.0
+
+
+def test_blocks_measured_abreast_have_the_budget_each() -> None:
+    made = board(most_blocks=20, half_width=0.001, budget_s=100.0)
+    plan = Plan(made, VARIANTS, abreast=2)
+    history = carried_out(plan, noisy(0.2))
+    for cut in range(30, len(history)):
+        left_s = 2 * 100.0 - 2.0 * cut
+        assert plan.outlook(history[:cut]).most_s == pytest.approx(left_s, abs=4)
 
 
 def test_an_a_a_pair_is_measured_like_any_other_but_holds_nobody_up() -> None:
@@ -282,6 +378,57 @@ def test_the_capacity_is_searched_after_the_closed_loop_that_it_begins_from() ->
         assert rates
         assert max(rates) <= 1.5 * 2_000 * 1.05
     assert all(isinstance(t.cell.load, Closed) for t in trials if t.purpose == "figure")
+
+
+@pytest.mark.parametrize("closed_per_s", [1, 3, 5, 10, 30])
+def test_a_slow_server_that_is_always_late_gets_no_rate(closed_per_s: float) -> None:
+    """Many a slice of its search would see no request at all if it were as short as any."""
+    for seed in range(10):
+        made = board(slo=Slo(), seed=seed)
+        history = carried_out(Plan(made, VARIANTS[:1]), always_late(made, closed_per_s))
+        start = made.slo_start()
+        assert made.slo is not None
+        assert start is not None
+        found = capacities(history, made.slo, start)
+        assert len(found) == made.blocks
+        assert all(each.rate_per_s is None and each.reason for each in found.values())
+
+
+def test_a_slice_without_any_request_does_not_count() -> None:
+    trial = next(t for t in trials_of(Plan(board(slo=Slo()), VARIANTS[:1])) if t.step == "confirm")
+    nothing = Objective(requests=0, over=0, batches="undecided", recovery_ns=0)
+    found = answered(trial, 2_000)
+    assert probe_of(found).fault is None
+    assert found.load is not None
+    empty = found.model_copy(update={"load": found.load.model_copy(update={"objective": nothing})})
+    assert probe_of(empty).fault == "no request was due in the slice"
+
+
+@pytest.mark.parametrize("closed_per_s", [0.02, 0.6, 53.27])
+def test_the_rate_that_is_measured_is_the_one_that_is_reported(closed_per_s: float) -> None:
+    made = board(slo=Slo(bound_ms=3000))
+    history = carried_out(Plan(made, VARIANTS[:1]), lambda trial: answered(trial, closed_per_s))
+    start = made.slo_start()
+    assert made.slo is not None
+    assert start is not None
+    tried: dict[int, set[float]] = {}
+    for trial in (each.trial for each in history if isinstance(each.trial.cell.load, Open)):
+        assert isinstance(trial.cell.load, Open)
+        tried.setdefault(trial.block, set()).add(trial.cell.load.rate_per_s)
+        assert len(trial.cell.id) <= len("multipart/r") + len("0.01234")
+    for block, found in capacities(history, made.slo, start).items():
+        assert found.rate_per_s in tried[block] | {None}
+
+
+def test_open_loops_that_differ_in_engine_threads_alone_are_measured_both() -> None:
+    groups = (
+        CellGroup(workloads=("get",), rates_per_s=(100,)),
+        CellGroup(workloads=("get",), rates_per_s=(100,), engine_threads=2),
+    )
+    trials = trials_of(Plan(board(cells=groups), VARIANTS[:1]))
+    counts = Counter(trial.cell.load.engine_threads for trial in trials)
+    assert counts == {1: 3, 2: 3}
+    assert {trial.cell.id for trial in trials} == {"get/r100", "get/t2r100"}
 
 
 def test_variants_that_cannot_serve_the_model_are_left_out_with_the_reason(root: Path) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from servemark.records import Cell, Open
 from servemark.report.model import Figure
-from servemark.report.wording import factor, interval_of, number, plain
+from servemark.report.results import reported
+from servemark.report.wording import cell_title, factor, interval_of, load_label, number, plain
 
 
 @pytest.mark.parametrize(
@@ -30,6 +32,12 @@ def test_numbers_have_three_significant_digits(value: float | None, unit: str, t
 )
 def test_factors_have_no_more_digits_than_can_be_used(value: float | None, text: str) -> None:
     assert factor(value) == text
+
+
+def test_an_open_loop_says_how_many_engine_threads_it_has() -> None:
+    cell = reported(Cell(workload="get", load=Open(rate_per_s=100, engine_threads=2)))
+    assert load_label(cell) == "100/s offered (2 threads)"
+    assert cell_title(cell).endswith(", 100 requests/s offered, 2 engine threads")
 
 
 def test_one_block_has_no_interval() -> None:

@@ -32,10 +32,20 @@ REPEATED = over_blocks(1.0, noise=0.0)
     ],
 )
 def test_gains_that_are_caches(over_many: float, over_renewed: float | None, caches: bool) -> None:
-    renewed = {} if over_renewed is None else over_blocks(over_renewed)
-    (found,) = find_caching({"a": REPEATED}, {"a": over_blocks(over_many)}, {"a": renewed}).values()
+    renewed = None if over_renewed is None else {"a": over_blocks(over_renewed)}
+    (found,) = find_caching({"a": REPEATED}, {"a": over_blocks(over_many)}, renewed).values()
     assert found.caches is caches
     assert found.over_many.ratio == pytest.approx(over_many, rel=0.01)
+
+
+@pytest.mark.parametrize("blocks", [0, 1])
+@pytest.mark.parametrize(("over_many", "caches"), [(1.12, False), (1.40, True)])
+def test_where_the_rewritten_slices_were_invalid_the_gain_over_many_must_be_as_great_as_ever(
+    over_many: float, caches: bool, blocks: int
+) -> None:
+    renewed = dict(list(over_blocks(1.0).items())[:blocks])
+    (found,) = find_caching({"a": REPEATED}, {"a": over_blocks(over_many)}, {"a": renewed}).values()
+    assert (found.over_renewed, found.caches) == (None, caches)
 
 
 def test_a_gain_within_the_noise_is_none() -> None:

@@ -130,6 +130,16 @@ def test_a_restless_round_does_not_decide_the_lag() -> None:
     assert middle_lag([]) is None
 
 
+def test_rounds_with_equal_errors_count_each() -> None:
+    rounds = [
+        comparison({"p50": 1_000_000.0 + error_ns, "p99": 2_000_000.0})
+        for error_ns in (1_000, 90_000, 90_000)
+    ]
+    assert over_rounds(rounds).deviations[0].error_ns == 90_000
+    lags = [describe(np.arange(2000) * scale) for scale in (1, 7, 7)]
+    assert middle_lag([each for each in lags if each is not None]) == lags[1]
+
+
 def test_one_error_outside_its_bar_is_enough() -> None:
     right = comparison({"p50": 1_010_000, "p99": 2_000_000})
     wrong = comparison({"p50": 1_060_000, "p99": 2_000_000}, "lognormal")

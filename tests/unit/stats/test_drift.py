@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from servemark.records.found import DriftSeen
 from servemark.stats.drift import Drift, find_drift
 from servemark.units import NS_PER_S
 from tests.unit.stats.simulation import Floats, slices
@@ -132,3 +133,30 @@ def test_a_server_that_stops_answering_is_found() -> None:
     assert found is not None
     assert found.change == -1
     assert found.sentence() == "it became 100 % slower 0.75 s into the slice"
+
+
+@pytest.mark.parametrize("silent_ns", [SLICE_NS // 2, 3 * SLICE_NS // 5])
+def test_a_server_that_is_silent_at_first_is_found(silent_ns: int) -> None:
+    done_ns = np.arange(silent_ns, SLICE_NS, 500_000)
+    found = find_drift(done_ns, SLICE_NS, np.ones(len(done_ns), np.bool_))
+    assert found is not None
+    assert found.change == np.inf
+    assert found.at_ns == pytest.approx(silent_ns, rel=0.05)
+    assert found.sentence().startswith("it answered nothing in the first 0.")
+
+
+def test_a_server_that_is_silent_at_first_and_then_ever_faster_is_found() -> None:
+    """Nothing before 0.36 of the slice, then a rate that rises in proportion to time."""
+    random = np.random.default_rng(28)
+    many = [0.36 + 0.64 * np.sqrt(random.random(400)) for _ in range(20)]
+    found = found_in((each * SLICE_NS).astype(np.int64) for each in many)
+    trends = [each for each in found if each is not None and each.kind == "trend"]
+    assert len(trends) >= 18
+    assert {each.sentence() for each in trends} == {
+        "it answered nothing in the first third of the slice"
+    }
+
+
+def test_an_infinite_change_is_kept_in_a_run_folder() -> None:
+    seen = DriftSeen(kind="step", change=np.inf, p_value=1e-6, at_ns=1)
+    assert DriftSeen.model_validate_json(seen.model_dump_json()) == seen
