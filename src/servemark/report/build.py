@@ -103,8 +103,9 @@ def build_report(
 
 
 def _is_disturbed(result: TrialResult) -> bool:
-    faults = (*result.verdict.faults, *result.verdict.warnings)
-    return any(fault.gate == Gate.QUIET_MACHINE for fault in faults)
+    """Whether the machine was not quiet, and it was left out for that, or ranked all the same."""
+    seen = result.verdict.warnings if result.verdict.valid else result.verdict.faults
+    return any(fault.gate == Gate.QUIET_MACHINE for fault in seen)
 
 
 def _problems(

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Literal
 
 from servemark.records import Entrant, Record, RunHeader, TrialResult
-from servemark.report.figures import by_cell, figure_of, ratio_of
-from servemark.report.model import Figure, MetricEntry, Ratio
+from servemark.report.figures import ERRORS, by_cell, error_shares, figure_of, ratio_of
+from servemark.report.model import Figure, FoundCapacity, MetricEntry, Ratio
 from servemark.report.results import main_cell, reported
 from servemark.report.sections import capacities_found
 from servemark.report.wording import cell_title
@@ -94,6 +94,8 @@ class Line(Record):
     """What it would be called if it were the only comparison of its metric, where it is "same"."""
     reason: str | None = None
     """Why it cannot be compared."""
+    lost: bool = False
+    """Whether A has a figure and B has none, though it was to measure that variant in that cell."""
 
     @property
     def told_apart(self) -> bool:
@@ -132,7 +134,7 @@ def compare_runs(a: RunFolder, b: RunFolder) -> RunComparison:
     return RunComparison(
         a=first.side(),
         b=second.side(),
-        obstacles=tuple(_obstacles(first.header, second.header)),
+        obstacles=tuple(obstacles(first.header, second.header)),
         changes=tuple(_changes(first.header, second.header)),
         shift=_shift(first.header, second.header, lines),
         metrics={
@@ -159,6 +161,8 @@ class _Run:
         trials = folder.trials()
         self._trials = by_cell(trials)
         self._capacities = _capacities(self.header, trials)
+        self._left_out = {each.name: each.reason for each in self.header.excluded}
+        self._unverified = {each.variant.id for each in folder.verifications() if not each.passed}
 
     def side(self) -> Side:
         return Side(
@@ -169,32 +173,63 @@ class _Run:
         )
 
     def values(self, variant: str, cell: str, metric: str) -> list[float]:
-        """One value a block, of valid trials."""
+        """One value a block, of valid trials; of errors also of those that are invalid for them."""
         if metric == CAPACITY:
-            return list(self._capacities.get(variant, {}).values()) if cell == SLO_CELL else []
-        return list(block_values(self._trials.get((variant, cell), []), metric).values())
+            found = self._capacities.get(variant)
+            return [] if found is None else list(found.by_block.values())
+        trials = self._trials.get((variant, cell), [])
+        blocks = error_shares(trials) if metric == ERRORS else block_values(trials, metric)
+        return list(blocks.values())
 
-    def why_without(self, variant: str, cell: str) -> str | None:
-        """Why it has no values for a variant in a cell, where there is a reason to give."""
+    def was_to_measure(self, variant: str, cell: str) -> bool:
+        """Whether the variant was chosen for the run, even where it could not take part, and the
+        cell is of its board."""
+        chosen = variant in self.entrants or variant in self._left_out
+        return chosen and self._has(cell)
+
+    def why_without(self, variant: str, cell: str) -> str:
+        """Why it has no values for a variant in a cell: what may follow its name."""
+        if variant in self._left_out:
+            return f"left it out ({self._left_out[variant]})"
         if variant not in self.entrants:
             return "did not enter"
-        if cell != SLO_CELL and cell not in {each.id for each in self.cells}:
+        if not self._has(cell):
             return "has no such cell"
-        return NO_TRIAL
+        if self.entrants[variant].variant.original().id in self._unverified:
+            return "failed verification"
+        if cell == SLO_CELL:
+            return self._why_no_capacity(variant)
+        trials = self._trials.get((variant, cell), [])
+        if not trials:
+            return "has not measured it"
+        return "has no such figure" if any(each.verdict.valid for each in trials) else NO_TRIAL
+
+    def _has(self, cell: str) -> bool:
+        if cell == SLO_CELL:
+            return self.header.board.slo is not None
+        return cell in {each.id for each in self.cells}
+
+    def _why_no_capacity(self, variant: str) -> str:
+        found = self._capacities.get(variant)
+        if found is None:
+            return "has no capacity (the search for it was not begun)"
+        return f"has no capacity ({found.reasons[0]})" if found.reasons else "has no capacity"
 
 
-def _capacities(header: RunHeader, trials: Sequence[TrialResult]) -> dict[str, Mapping[int, float]]:
+def _capacities(header: RunHeader, trials: Sequence[TrialResult]) -> dict[str, FoundCapacity]:
     found = capacities_found(header.board, header.entrants, trials)
-    return {each.variant: each.by_block for each in found}
+    return {each.variant: each for each in found}
 
 
 def _lines(a: _Run, b: _Run, cells: Sequence[str]) -> Iterator[Line]:
+    entered = {**a.entrants, **b.entrants}
     for cell in cells:
         for metric in (CAPACITY,) if cell == SLO_CELL else METRICS:
-            for variant in dict.fromkeys((*a.entrants, *b.entrants)):
+            for variant, entrant in entered.items():
                 old, new = a.values(variant, cell, metric), b.values(variant, cell, metric)
-                # A line for the throughput in any case, so that nobody is missing unseen.
-                if old or new or metric == THROUGHPUT:
+                # A line for what all are asked in any case, so that nobody is missing unseen.
+                searched = metric == CAPACITY and entrant.variant.copy_number == 1
+                if old or new or searched or metric == THROUGHPUT:
                     yield _line(a, b, (variant, cell, metric), (old, new))
 
 
@@ -226,6 +261,7 @@ def _line(
         p_value=None if compared is None or lacking else compared.p_value,
         word="not comparable" if lacking else _word(metric, compared),
         reason=" and ".join(lacking) or None,
+        lost=bool(old) and not new and b.was_to_measure(variant, cell),
     )
 
 
@@ -287,7 +323,8 @@ def conditions(header: RunHeader) -> dict[str, str]:
     }
 
 
-def _obstacles(a: RunHeader, b: RunHeader) -> Iterator[Obstacle]:
+def obstacles(a: RunHeader, b: RunHeader) -> Iterator[Obstacle]:
+    """What differs between two runs, of what they must have in common."""
     old, new = conditions(a), conditions(b)
     for what in dict.fromkeys((*old, *new)):
         before, after = old.get(what, "none"), new.get(what, "none")

@@ -7,14 +7,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from servemark.report.comparison import Line, RunComparison
 from servemark.report.comparison_wording import (
     differences,
+    extent_text,
     headline,
     loss_of,
+    losses,
     main_lines,
+    not_judged_text,
     place_of,
     said,
     short_ids,
     tally,
-    undecided_text,
     warnings,
 )
 from servemark.report.gates import GateResult
@@ -49,6 +51,11 @@ def _parts(found: RunComparison, gates: Sequence[GateResult]) -> Iterator[str]:
         yield (
             f"<details><summary>Also told apart: {len(others)}</summary>\n\n{table}\n\n</details>"
         )
+    lost = losses(found, names)
+    if lost:
+        yield "\n".join(
+            ("A has a figure of it, and B has none:\n", *(f"- {escape(x)}" for x in lost))
+        )
     yield f"{escape(tally(found))}"
     yield f"A is {code(found.a.run)}, B is {code(found.b.run)}."
 
@@ -76,9 +83,12 @@ def _table(
 
 def _gate(found: RunComparison, gate: GateResult, names: Mapping[str, str]) -> str:
     if not gate.broken:
-        return f"Gate {code(gate.threshold.text)} holds{escape(undecided_text(gate))}."
-    items = "\n".join(
+        holds = escape(f"holds{extent_text(gate, names)}.")
+        return f"Gate {code(gate.threshold.text)} {holds}"
+    items = [
         f"- {code(names[line.variant])}, {escape(place_of(found, line))}: {escape(loss_of(line))}"
         for line in gate.broken
-    )
-    return f"**Gate {code(gate.threshold.text)} is broken:**\n\n{items}"
+    ]
+    skipped = not_judged_text(gate, names)
+    items += [f"- {escape(skipped)}"] if skipped else []
+    return "\n".join((f"**Gate {code(gate.threshold.text)} is broken:**\n", *items))

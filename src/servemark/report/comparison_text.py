@@ -12,14 +12,16 @@ from servemark.report.comparison import Line, RunComparison
 from servemark.report.comparison_wording import (
     SHOWN,
     differences,
+    extent_text,
     headline,
     loss_of,
+    losses,
     main_lines,
+    not_judged_text,
     place_of,
     said,
     short_ids,
     tally,
-    undecided_text,
     warnings,
 )
 from servemark.report.gates import GateResult
@@ -50,6 +52,11 @@ def _parts(found: RunComparison, gates: Sequence[GateResult]) -> Iterator[Render
     if not set(differing) <= set(main):
         yield Text("\nB÷A of all that differs (· no difference found, ! worse)")
         yield _matrix(found, differing, names)
+    lost = losses(found, names)
+    if lost:
+        yield Text("\nA has a figure of it, and B has none", style="red")
+    for item in lost:
+        yield Text(f"  {item}")
     yield Text(f"\n{tally(found)}", style="dim")
     for gate in gates:
         yield _gate(found, gate, names)
@@ -104,9 +111,11 @@ def _table(*heads: str) -> Table:
 
 def _gate(found: RunComparison, gate: GateResult, names: Mapping[str, str]) -> Text:
     if not gate.broken:
-        return Text(f"\nGate {gate.threshold.text} holds{undecided_text(gate)}.", style="green")
-    broken = "".join(
-        f"\n  {names[line.variant]}: {place_of(found, line)}: {loss_of(line)}"
-        for line in gate.broken
-    )
+        extent = extent_text(gate, names)
+        return Text(f"\nGate {gate.threshold.text} holds{extent}.", style="green")
+    items = [
+        f"{names[line.variant]}: {place_of(found, line)}: {loss_of(line)}" for line in gate.broken
+    ]
+    skipped = not_judged_text(gate, names)
+    broken = "".join(f"\n  {item}" for item in [*items, *([skipped] if skipped else [])])
     return Text(f"\nGate {gate.threshold.text} is broken:{broken}", style="red")

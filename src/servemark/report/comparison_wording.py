@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from servemark.records import parse_variant
 from servemark.report.comparison import CAPACITY, Line, Obstacle, RunComparison
 from servemark.report.gates import GateResult
-from servemark.report.wording import count, plain, ratio_text
+from servemark.report.wording import count, listing, plain, ratio_text
 from servemark.stats import THROUGHPUT
 
 SHOWN = {
@@ -21,6 +21,8 @@ SHOWN = {
     "error_share": "errors",
 }
 """The metrics that people are shown, with short names; JSON has all."""
+MOST_NAMED = 3
+"""Of the variants that a gate could not judge."""
 HOW_TO_READ = (
     "B÷A with its 95 % interval over independent blocks. “same”: no difference was found; the "
     "interval says how large it could still be. “perhaps”: beyond chance if it were the only "
@@ -41,15 +43,17 @@ def headline(found: RunComparison) -> str:
     """What a reader with ten seconds should know: the throughput in the main cell."""
     lines = [x for x in found.lines if x.metric == THROUGHPUT and x.cell == found.main_cell]
     compared = [line for line in lines if line.word != "not comparable"]
+    lost = sum(line.lost for line in lines)
+    end = f" B has no figure for {count(lost, 'variant')} of which A has one." if lost else ""
     if not compared:
-        return "Nothing in the main cell can be compared."
+        return f"Nothing in the main cell can be compared.{end}"
     slower = sum(line.word == "slower" for line in compared)
     faster = sum(line.word == "faster" for line in compared)
     where = found.cells[found.main_cell]
     if slower == faster == 0:
-        return f"No difference was found in {count(len(compared), 'variant')} ({where})."
+        return f"No difference was found in {count(len(compared), 'variant')} ({where}).{end}"
     parts = [f"slower for {slower}"] * (slower > 0) + [f"faster for {faster}"] * (faster > 0)
-    return f"B is {' and '.join(parts)} of {count(len(compared), 'variant')} ({where})."
+    return f"B is {' and '.join(parts)} of {count(len(compared), 'variant')} ({where}).{end}"
 
 
 def shift_text(found: RunComparison) -> str | None:
@@ -66,18 +70,35 @@ def shift_text(found: RunComparison) -> str | None:
     )
 
 
-def undecided_text(gate: GateResult) -> str:
-    """How many lines a gate could not decide, as the end of a sentence."""
-    if not gate.undecided:
-        return f" for all {gate.judged}"
-    return (
-        f"; for {len(gate.undecided)} of {gate.judged} the interval is too wide to rule it out "
-        "(more blocks would tell)"
-    )
+def extent_text(gate: GateResult, names: Mapping[str, str]) -> str:
+    """For how much a gate holds and what it leaves open, as the end of a sentence."""
+    skipped = not_judged_text(gate, names)
+    if gate.undecided:
+        said = (
+            f"; for {len(gate.undecided)} of {gate.judged} the interval is too wide to rule it out "
+            "(more blocks would tell)"
+        )
+    else:
+        said = f" for {gate.judged}" if skipped else f" for all {gate.judged}"
+    return f"{said}; {skipped}" if skipped else said
+
+
+def not_judged_text(gate: GateResult, names: Mapping[str, str]) -> str | None:
+    """The variants that a gate could not judge, each with the reason."""
+    reasons: dict[str, str] = {}
+    for line in gate.not_judged:
+        reasons.setdefault(names[line.variant], plain(line.reason or ""))
+    if not reasons:
+        return None
+    found = [f"{name} ({reason})" for name, reason in reasons.items()]
+    more = [f"{len(found) - MOST_NAMED} more"] if len(found) > MOST_NAMED else []
+    return f"not judged: {listing([*found[:MOST_NAMED], *more])}"
 
 
 def loss_of(line: Line) -> str:
-    """The ratio of a line in words, where there is one."""
+    """What B has lost, or the ratio of a line in words."""
+    if line.lost:
+        return f"lost: {plain(line.reason or '')}"
     return "from 0" if line.ratio is None else f"B÷A {ratio_text(line.ratio)}"
 
 
@@ -85,7 +106,7 @@ def said(line: Line) -> str:
     """The word of a line with what else is to know."""
     if line.perhaps is not None:
         return f"same, perhaps {line.perhaps}"
-    return f"{line.word}: {line.reason}" if line.reason else line.word
+    return f"{line.word}: {plain(line.reason)}" if line.reason else line.word
 
 
 def place_of(found: RunComparison, line: Line) -> str:
@@ -100,6 +121,20 @@ def main_lines(found: RunComparison) -> list[Line]:
     return sorted(
         lines, key=lambda x: (x.word == "not comparable", -x.b.value if x.b is not None else 0.0)
     )
+
+
+def losses(found: RunComparison, names: Mapping[str, str]) -> list[str]:
+    """What A has a figure of and B has none, beyond what the table of the main cell says."""
+    told = {(line.variant, line.reason) for line in main_lines(found)}
+    grouped: dict[tuple[str, str, str], list[str]] = {}
+    for line in found.lines:
+        if line.lost and line.metric in SHOWN and (line.variant, line.reason) not in told:
+            key = (line.variant, line.cell, plain(line.reason or ""))
+            grouped.setdefault(key, []).append(SHOWN[line.metric])
+    return [
+        f"{names[variant]}, {found.cells[cell]} ({listing(metrics)}): {reason}"
+        for (variant, cell, reason), metrics in grouped.items()
+    ]
 
 
 def differences(found: RunComparison) -> list[Line]:

@@ -64,7 +64,7 @@ class Row:
     judged: Figure
     """The figure that it is ranked by: the throughput, or in an open loop the CPU per answer."""
     others: dict[str, Figure]
-    """Throughput by id of the other cells under the main cell's load."""
+    """Throughput by id of the other workloads' cells under the same load."""
     upload_cost: float | None
     """GET ÷ multipart under one load: by how much reading from disk flatters it."""
 
@@ -209,7 +209,7 @@ class Findings:
         """The variants that are ranked in a cell (by default the main one), the best first; of
         several models, those of the first model first."""
         judging = self.main if cell is None else self._cells[cell]
-        others = [each for each in self.beside_main() if each is not judging]
+        others = beside(judging, self.report.cells)[1:]
         rows = []
         for result in self.report.results:
             throughput = result.figures.get(THROUGHPUT)
@@ -355,13 +355,17 @@ class Findings:
         """Who sustains the highest rate within the objective, in a sentence."""
         slo = self.report.slo
         found = [each for each in self.report.capacities if each.rate_per_s is not None]
-        if slo is None or not found:
+        if slo is None or not self.report.capacities:
             return None
+        held = f"Held to {slo.percentile:g} % right answers within {slo.bound_ms:g} ms"
+        if not found:
+            tried = count(len(self.report.capacities), "variant")
+            return f"{held}, no rate was found for any of {tried}."
         first = found[0]
         assert first.rate_per_s is not None
         said = (
-            f"Held to {slo.percentile:g} % right answers within {slo.bound_ms:g} ms, "
-            f"{self.names[first.variant]} sustains {number(first.rate_per_s.value, '1/s')} a second"
+            f"{held}, {self.names[first.variant]} sustains "
+            f"{number(first.rate_per_s.value, '1/s')} a second"
         )
         last = found[-1]
         if last is not first and last.rate_per_s is not None:
@@ -370,6 +374,19 @@ class Findings:
         known = {each.variant for each in found}
         missing = len([variant for variant in self.order() if variant not in known])
         return f"{said}. For {count(missing, 'other')} none was found." if missing else f"{said}."
+
+    def capacity_note(self, capacity: FoundCapacity) -> str | None:
+        """Why there is no capacity, or why it is not sure: the first reason of several."""
+        if not capacity.reasons:
+            return None
+        none = "no capacity; " if capacity.rate_per_s is None else ""
+        more = f" (and {len(capacity.reasons) - 1} more)" if len(capacity.reasons) > 1 else ""
+        return f"{none}{plain(capacity.reasons[0])}{more}"
+
+    def capacity_notes(self) -> dict[str, str]:
+        """The notes on capacities, by the variant's name."""
+        notes = {self.names[x.variant]: self.capacity_note(x) for x in self.report.capacities}
+        return {name: note for name, note in notes.items() if note is not None}
 
     def closed_ratio(self, capacity: FoundCapacity) -> float | None:
         """Capacity ÷ the throughput of the closed loop that its search began from."""
@@ -443,7 +460,7 @@ class Findings:
             return self._nothing_ranked()
         if self.is_by_cost():
             return self._cost_headline(rows)
-        first, last = rows[0], rows[-1]
+        first, last = rows[0], min(rows[1:], key=lambda row: row.throughput.value, default=rows[0])
         cores = count(len(self.report.cores.server), "core")
         where = f"on {cores} with" if self.report.cores.server else "with"
         rate = number(first.throughput.value, "1/s")
@@ -484,7 +501,7 @@ class Findings:
         return [row for row in rows if row.competitor.model == rows[0].competitor.model]
 
     def _cost_headline(self, rows: Sequence[Row]) -> str:
-        first, last = rows[0], rows[-1]
+        first, last = rows[0], max(rows[1:], key=lambda row: row.judged.value, default=rows[0])
         said = (
             f"For {workload_phrase(self.main.workload)}, with {self._main_load()} to each, "
             f"{first.name} spends {number(first.judged.value, 'ns')} of CPU time on an answer"

@@ -41,10 +41,13 @@ class GateResult(Record):
 
     threshold: Threshold
     judged: int
+    """How many lines it could judge; those that B lost are among them."""
     broken: tuple[Line, ...]
-    """Their whole interval lies beyond the threshold."""
+    """Their whole interval lies beyond the threshold, or B has lost them."""
     undecided: tuple[Line, ...]
     """The threshold lies within their interval: more blocks would tell."""
+    not_judged: tuple[Line, ...] = ()
+    """They cannot be compared, each for its reason: B was not to measure them, or A has none."""
 
 
 def parse_threshold(text: str) -> Threshold:
@@ -69,12 +72,10 @@ def judge_gates(found: RunComparison, thresholds: Iterable[Threshold]) -> tuple[
 
 
 def _judge(found: RunComparison, threshold: Threshold) -> GateResult:
-    lines = [
-        line
-        for line in found.lines
-        if line.metric == threshold.metric and line.word != "not comparable"
-    ]
-    if not lines:
+    lines = [line for line in found.lines if line.metric == threshold.metric]
+    lost = [line for line in lines if line.lost]
+    compared = [line for line in lines if line.word != "not comparable"]
+    if not compared and not lost:
         raise UsageError(
             f"The gate {threshold.text} has nothing to judge by: no variant has "
             f"'{found.metrics[threshold.metric].title}' from two or more blocks of both runs."
@@ -82,9 +83,13 @@ def _judge(found: RunComparison, threshold: Threshold) -> GateResult:
     higher = found.metrics[threshold.metric].better == "higher"
     return GateResult(
         threshold=threshold,
-        judged=len(lines),
-        broken=tuple(x for x in lines if _worst_and_best(x, higher)[1] > threshold.allowed),
-        undecided=tuple(_undecided(lines, threshold, higher)),
+        judged=len(compared) + len(lost),
+        broken=(
+            *lost,
+            *(x for x in compared if _worst_and_best(x, higher)[1] > threshold.allowed),
+        ),
+        undecided=tuple(_undecided(compared, threshold, higher)),
+        not_judged=tuple(x for x in lines if x.word == "not comparable" and not x.lost),
     )
 
 
@@ -98,9 +103,10 @@ def _undecided(lines: Sequence[Line], threshold: Threshold, higher: bool) -> Ite
 def _worst_and_best(line: Line, higher: bool) -> tuple[float, float]:
     """The largest and the smallest relative loss within the interval; negative for a gain."""
     if line.ratio is None:
-        # Nothing became something, or the other way round: 0 errors in A, say.
-        loss = float("inf") if line.is_worse else float("-inf")
-        return loss, loss
+        # Nothing became something, as 0 errors in A: a gain, or a loss that may be chance.
+        if higher:
+            return float("-inf"), float("-inf")
+        return float("inf"), float("inf") if line.is_worse else float("-inf")
     low = 0.0 if line.ratio.low is None else line.ratio.low
     high = float("inf") if line.ratio.high is None else line.ratio.high
     return (1 - low, 1 - high) if higher else (high - 1, low - 1)

@@ -8,7 +8,7 @@ from itertools import groupby
 
 from servemark.records import OWN
 from servemark.report.choice_wording import level_name
-from servemark.report.findings import STAGES, Findings, Row
+from servemark.report.findings import STAGES, Findings, Row, beside
 from servemark.report.model import Competitor, EngineLatencies, Figure, Ratio, ReportedCell, Tax
 from servemark.report.nodes import HEADS as NODE_HEADS
 from servemark.report.nodes import nodes_lines
@@ -18,6 +18,7 @@ from servemark.report.wording import (
     cell_title,
     factor,
     interval_of,
+    load_id,
     load_label,
     number,
     plain,
@@ -44,7 +45,7 @@ def ranking_table(
     findings: Findings, cell: ReportedCell, rows: Sequence[Row], place: int = 0
 ) -> Table:
     """The variants by a cell, with what each costs there."""
-    others = [each for each in findings.beside_main() if each is not cell and findings.has(each)]
+    others = [each for each in beside(cell, findings.report.cells)[1:] if findings.has(each)]
     failures = any((row.result.figures.get("error_share") or _ZERO).value for row in rows)
     pair = findings.upload_pair()
     metrics = [name for name in _COSTS if any(name in row.result.figures for row in rows)]
@@ -55,7 +56,7 @@ def ranking_table(
         Column("variant", numeric=False, first="ascending"),
         Column(f"{workload_name(cell.workload)} /s"),
         *(Column(f"{workload_name(each.workload)} /s") for each in others),
-        *([Column("GET ÷ form")] if pair else []),
+        *([Column(_upload_head(pair[0], cell))] if pair else []),
         *(Column(_COSTS.get(name, "failed requests"), first="ascending") for name in metrics),
         *([Column("predictions per $")] if price else []),
     ]
@@ -77,6 +78,12 @@ def ranking_table(
     caption = f"Ranking by {by}: {cell_title(cell)}"
     name = f"ranking-table-{place}" if place else "ranking-table"
     return Table(name, caption, columns, found, sorted_by=0, groups=_groups(rows))
+
+
+def _upload_head(paired: ReportedCell, cell: ReportedCell) -> str:
+    """What GET ÷ form is called beside that cell: with its load where that is another."""
+    head = "GET ÷ form"
+    return head if load_id(paired) == load_id(cell) else f"{head}, {load_label(paired)}"
 
 
 _COSTS = {
@@ -221,7 +228,7 @@ def capacity_table(findings: Findings) -> Table | None:
         closed = findings.closed_ratio(each)
         rows.append(
             [
-                _named(findings, competitors[each.variant], "; ".join(each.reasons[:1]) or None),
+                _named(findings, competitors[each.variant], findings.capacity_note(each)),
                 _datum(each.rate_per_s, "1/s"),
                 _plain_datum(findings.p99_at_capacity(each), "ns"),
                 Datum("–" if closed is None else f"{closed:.2f}", closed),

@@ -160,7 +160,9 @@ def _capacities(findings: Findings) -> str:
         f"### Highest rate with {slo.percentile:g} % within {slo.bound_ms:g} ms "
         f"({workload_name(slo.workload)})"
     )
-    return f"{title}\n\n{_table(heads, lines, left=(0,))}"
+    notes = [f"- {code(name)}: {escape(note)}" for name, note in findings.capacity_notes().items()]
+    end = "\n\n" + "\n".join(notes) if notes else ""
+    return f"{title}\n\n{_table(heads, lines, left=(0,))}{end}"
 
 
 def _taxes(findings: Findings) -> str:

@@ -109,6 +109,7 @@ class FoundCapacity(Record):
     variant: str
     rate_per_s: Figure | None
     by_block: dict[int, float]
+    """Of the blocks whose search is over and found a long slice that met the objective."""
     reasons: tuple[str, ...]
     """Why there is no rate in a block, or none that was confirmed."""
     seconds: tuple[float, ...]
@@ -334,7 +335,8 @@ class Report(Record):
     notes: tuple[str, ...] = ()
     """What a reader must know of how it was measured, in sentences."""
     disturbed_trials: int
-    """Trials in which something else kept the machine busy."""
+    """Trials in which something else kept the machine busy, and that are invalid for it; or valid,
+    where the board does not insist."""
     noise: tuple[NoiseFloor, ...]
     nodes: tuple[ReportedNode, ...] = ()
     problems: tuple[Problem, ...]

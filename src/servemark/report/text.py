@@ -218,6 +218,11 @@ class _Pages:
                 f"{head} {cell}" for head, cell in zip(HEADS[1:], line[1:], strict=True)
             )
             yield _item(plain(line[0]), None, plain(said), None)
+        notes = findings.capacity_notes()
+        if notes:
+            yield Text("\nCapacities", style="bold")
+        for name, note in notes.items():
+            yield _item(name, None, note, None)
         yield from self._troubles(findings.troubles())
         if report.excluded:
             yield Text("\nLeft out", style="bold")

@@ -11,6 +11,7 @@ from servemark.report.comparison import RunComparison, compare_runs
 from servemark.report.comparison_wording import (
     differences,
     headline,
+    losses,
     main_lines,
     place_of,
     short_ids,
@@ -76,15 +77,17 @@ class Browse:
             (self._runs.folder(name) for name in chosen), key=lambda each: each.path.name
         )
         found = compare_runs(first, second)
+        names = short_ids([line.variant for line in found.lines])
         return self._pages.page(
             "compare.html",
             request,
             found=found,
             headline=headline(found),
             warnings=warnings(found),
-            names=short_ids([line.variant for line in found.lines]),
+            names=names,
             main=main_lines(found),
             others=_others(found),
+            losses=losses(found, names),
             places={(line.metric, line.cell): place_of(found, line) for line in found.lines},
             tally=tally(found),
         )

@@ -73,6 +73,18 @@ def test_the_exit_status_is_that_of_the_gates(
     assert done.stdout.count("Gate ") == len(gates)
 
 
+@pytest.mark.parametrize("broken", [[FLASK], list(steady())], ids=["one", "all"])
+def test_what_is_broken_in_b_fails(toys: ToyProject, compare: Compare, broken: list[str]) -> None:
+    make_run(toys.folder / "runs", steady())
+    make_run(toys.folder / "runs", steady(), minute=5, failing=broken)
+    done = compare(A, B, "--fail-on", "slower:5%", "--json")
+    assert done.returncode == 1
+    (gate,) = json.loads(done.stdout)["gates"]
+    assert {(line["variant"], line["lost"]) for line in gate["broken"]} == {
+        (name, True) for name in broken
+    }
+
+
 @pytest.mark.usefixtures("slower_flask")
 def test_json_has_every_line_and_the_gates(compare: Compare) -> None:
     done = compare(A, B, "--json", "--fail-on", "slower:5%")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from servemark.plan import Plan
 from servemark.records import (
     Board,
     Cell,
@@ -19,8 +20,11 @@ from servemark.records import (
     Latencies,
     LoadResult,
     Machine,
+    Objective,
+    Open,
     RunHeader,
     ServerUse,
+    Slo,
     StartUp,
     Trial,
     TrialResult,
@@ -41,6 +45,9 @@ BOARD = Board(
     slice_s=2,
     cells=(CellGroup(workloads=("get", "multipart"), connections=(16,)),),
 )
+SLO_BOARD = BOARD.model_copy(update={"name": "slo", "slo": Slo()})
+REQUESTS = 10_000
+"""In every slice of a search: enough for any test."""
 MACHINE = Machine(
     cpu_model="AMD EPYC 7B13",
     cpu_count=2,
@@ -68,8 +75,9 @@ def make_run(
     *,
     minute: int = 0,
     pss_bytes: Mapping[str, float] | None = None,
-    errors: Mapping[str, int] | None = None,
+    errors: Mapping[str, int | Sequence[int]] | None = None,
     failing: Sequence[str] = (),
+    gate: Gate = Gate.LITTLE,
     digests: Mapping[str, str] | None = None,
     versions: Mapping[str, str] | None = None,
     board: Board = BOARD,
@@ -77,7 +85,8 @@ def make_run(
 ) -> RunFolder:
     """A run in which each variant has that throughput in each block, twice as much for GET.
 
-    The rest is by variant id: peak memory, errors in every slice, and what describes it.
+    The rest is by variant id: peak memory, errors in each slice or in those of each block, and what
+    describes it. Those ``failing`` are invalid by that gate.
     """
     folder = create_run(
         root,
@@ -96,11 +105,49 @@ def make_run(
                 trial = Trial(number=number, block=block, variant=_variant(name), cell=cell)
                 memory = (pss_bytes or {}).get(name, 60e6) * STEADY[block % 3]
                 failed = (errors or {}).get(name, 0)
+                failed = failed if isinstance(failed, int) else failed[block]
                 folder.append_trial(
-                    trial_result(trial, cell, speed, memory, failed, name in failing),
+                    trial_result(trial, cell, speed, memory, failed, name in failing, gate),
                 )
                 number += 1
     return folder
+
+
+def make_searched_run(
+    root: Path,
+    sustained: Mapping[str, float],
+    *,
+    minute: int = 0,
+    confirming: Collection[str] | None = None,
+    stop_after: int | None = None,
+) -> RunFolder:
+    """A run with searches for the capacity, as the plan has them: slices up to the rate that a
+    variant sustains meet the objective; long ones of those that are not ``confirming`` never do."""
+    header = {"created_utc": f"2026-11-22T18:{minute:02}:00+00:00"}
+    folder = create_run(root, make_header(sustained, board=SLO_BOARD, header=header))
+    plan, history = Plan(SLO_BOARD, [_variant(name) for name in sustained]), folder.trials()
+    while (trial := plan.next(history)) is not None and len(history) != stop_after:
+        result = trial_result(trial, trial.cell, 1_000.0, 60e6, 0, False)
+        if trial.purpose == "capacity":
+            never = confirming is not None and trial.variant.id not in confirming
+            result = _searched(result, sustained[trial.variant.id], never=never)
+        folder.append_trial(result)
+        history.append(result)
+    return folder
+
+
+def _searched(result: TrialResult, sustained: float, *, never: bool) -> TrialResult:
+    load, rate = result.load, result.trial.cell.load
+    assert load is not None
+    assert isinstance(rate, Open)
+    meets = rate.rate_per_s <= sustained and not (never and result.trial.step == "confirm")
+    objective = Objective(
+        requests=REQUESTS,
+        over=0 if meets else REQUESTS,
+        batches="meets" if meets else "misses",
+        recovery_ns=None,
+    )
+    return result.model_copy(update={"load": load.model_copy(update={"objective": objective})})
 
 
 def make_header(
@@ -160,9 +207,15 @@ def _variant(name: str) -> Variant:
 
 
 def trial_result(
-    trial: Trial, cell: Cell, speed: float, memory: float, failed: int, invalid: bool
+    trial: Trial,
+    cell: Cell,
+    speed: float,
+    memory: float,
+    failed: int,
+    invalid: bool,
+    gate: Gate = Gate.LITTLE,
 ) -> TrialResult:
-    """A trial of that speed, twice as much for GET."""
+    """A trial of that speed, twice as much for GET; invalid by that gate."""
     per_s = speed * (2 if cell.workload == "get" else 1)
     answered = round(per_s * SLICE_NS / 1e9)
     service_ns = round(16e9 / per_s)
@@ -193,7 +246,7 @@ def trial_result(
         engine_cpu_ns=SLICE_NS // 4,
         latencies=Latencies(service=times, response=times, lag=None),
     )
-    fault = Fault(gate=Gate.LITTLE, reason="made up", remedy="none")
+    fault = Fault(gate=gate, reason="made up", remedy="none")
     return TrialResult(
         trial=trial,
         started_utc="2026-11-22T18:00:10+00:00",

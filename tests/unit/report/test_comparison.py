@@ -13,7 +13,16 @@ from markdown_it import MarkdownIt
 from rich.console import Console
 
 from servemark.errors import UsageError
-from servemark.records import CellGroup, Cores, Slo
+from servemark.records import (
+    CellGroup,
+    Check,
+    Cores,
+    Exclusion,
+    Gate,
+    Slo,
+    Verification,
+    parse_variant,
+)
 from servemark.report import comparison
 from servemark.report.comparison import Line, RunComparison, compare_runs
 from servemark.report.comparison_markdown import render_comparison_markdown
@@ -23,12 +32,14 @@ from servemark.report.gates import GateResult, judge_gates, parse_threshold
 from servemark.report.model import FoundCapacity
 from tests.unit.report.comparison_runs import (
     BOARD,
+    FIELD,
     FLASK,
     GO,
     MACHINE,
     PLUMBER,
     SANIC,
     make_run,
+    make_searched_run,
     steady,
 )
 
@@ -301,6 +312,146 @@ def test_a_gate_with_nothing_to_judge_by_does_not_hold_in_silence(tmp_path: Path
 def test_a_gate_that_is_none_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="is no gate: give one of slower, capacity"):
         parse_threshold(text)
+
+
+# What B has lost
+
+
+def test_a_variant_without_a_valid_trial_in_b_breaks_every_gate(tmp_path: Path) -> None:
+    found = compared(tmp_path, {"speeds": steady()}, {"speeds": steady(), "failing": [SANIC]})
+    for gate in ("slower:5%", "p99:50%", "memory:90%"):
+        result = judged(found, gate)
+        assert {(x.variant, x.lost, x.reason) for x in result.broken} == {
+            (SANIC, True, "B has no valid trial")
+        }
+        assert (result.judged, result.not_judged) == (8, ())
+    gates = (judged(found, "slower:5%"),)
+    assert "python/sanic: Answers per second, form, 16 connections: lost: B has no valid trial" in (
+        " ".join(text_of(found, gates).split())
+    )
+    said = render_comparison_markdown(found, gates)
+    assert "**Gate `slower:5%` is broken:**" in said
+    assert "`python/sanic`, Answers per second, form, 16 connections: lost: B has no valid" in said
+    assert '"lost":true' in gates[0].model_dump_json()
+    assert headline(found) == (
+        "No difference was found in 3 variants (form, 16 connections). B has no figure for 1 "
+        "variant of which A has one."
+    )
+
+
+def test_a_run_that_is_broken_outright_breaks_the_gate(tmp_path: Path) -> None:
+    found = compared(
+        tmp_path, {"speeds": steady()}, {"speeds": steady(), "failing": [GO, FLASK, SANIC, PLUMBER]}
+    )
+    assert len(judged(found, "slower:5%").broken) == 8
+
+
+def test_who_was_not_chosen_for_b_is_not_judged_and_named(tmp_path: Path) -> None:
+    chosen = {name: values for name, values in steady().items() if name != GO}
+    found = compared(tmp_path, {"speeds": steady()}, {"speeds": chosen})
+    gate = judged(found, "slower:5%")
+    assert gate.broken == ()
+    assert {(x.variant, x.lost) for x in gate.not_judged} == {(GO, False)}
+    holds = "holds for 6; not judged: go/net-http (B did not enter)."
+    assert f"Gate slower:5% {holds}" in text_of(found, (gate,))
+    assert f"Gate `slower:5%` {holds}" in render_comparison_markdown(found, (gate,))
+
+
+def test_who_could_not_take_part_in_b_is_lost(tmp_path: Path) -> None:
+    chosen = {name: values for name, values in steady().items() if name != GO}
+    failed = Exclusion(name=GO, reason="its build ended with 4")
+    found = compared(
+        tmp_path, {"speeds": steady()}, {"speeds": chosen, "header": {"excluded": (failed,)}}
+    )
+    gate = judged(found, "slower:5%")
+    assert {x.reason for x in gate.broken} == {"B left it out (its build ended with 4)"}
+
+
+def test_what_b_found_wrong_or_never_measured_is_said(tmp_path: Path) -> None:
+    a = make_run(tmp_path, steady())
+    b = make_run(tmp_path, {name: [] for name in steady()}, minute=5)
+    check = Check(group="golden", name="x", passed=False, expected="1", seen="2")
+    flask = parse_variant(FLASK)
+    assert flask is not None
+    b.append_verification(Verification(variant=flask, checks=(check,)))
+    found = compare_runs(a, b)
+    assert line_of(found, FLASK).reason == "B failed verification"
+    assert line_of(found, GO).reason == "B has not measured it"
+
+
+def test_what_is_new_in_b_is_no_loss(tmp_path: Path) -> None:
+    without_go = {name: values for name, values in steady().items() if name != GO}
+    found = compared(tmp_path, {"speeds": without_go}, {"speeds": steady()})
+    gate = judged(found, "slower:5%")
+    assert gate.broken == ()
+    assert "not judged: go/net-http (A did not enter)" in text_of(found, (gate,))
+
+
+def test_a_capacity_that_no_rate_meets_in_b_is_lost_with_its_reason(tmp_path: Path) -> None:
+    a = make_searched_run(tmp_path, {GO: 900.0, FLASK: 800.0})
+    b = make_searched_run(tmp_path, {GO: 900.0, FLASK: 800.0}, confirming=[GO], minute=5)
+    found = compare_runs(a, b)
+    line = line_of(found, FLASK, "capacity_per_s", "slo")
+    assert line.word == "not comparable"
+    assert line.reason is not None
+    assert line.reason.startswith("B has no capacity (block 1: no long slice met the SLO")
+    gate = judged(found, "capacity:10%")
+    assert gate.broken == (line,)
+    for said in (text_of(found, (gate,)), render_comparison_markdown(found, (gate,))):
+        flat = " ".join(said.replace("`", "").split())
+        assert "lost: B has no capacity" in flat
+        assert "A has a figure of it, and B has none" in flat
+
+
+def test_a_capacity_that_neither_run_has_is_not_judged(tmp_path: Path) -> None:
+    runs = [
+        make_searched_run(tmp_path, {GO: 900.0, FLASK: 800.0}, confirming=[GO], minute=minute)
+        for minute in (0, 5)
+    ]
+    gate = judged(compare_runs(*runs), "capacity:10%")
+    assert (gate.broken, gate.judged) == ((), 1)
+    assert [x.variant for x in gate.not_judged] == [FLASK]
+
+
+# Errors
+
+
+def test_errors_that_make_trials_invalid_break_the_gate_of_errors(tmp_path: Path) -> None:
+    one_percent = {name: round(0.02 * speed) for name, speed in FIELD.items()}
+    found = compared(
+        tmp_path,
+        {"speeds": steady()},
+        {
+            "speeds": steady(),
+            "errors": {SANIC: one_percent[SANIC]},
+            "failing": [SANIC],
+            "gate": Gate.ANSWERS,
+        },
+    )
+    line = line_of(found, SANIC, "error_share")
+    assert line.b is not None
+    assert line.b.value == pytest.approx(0.01, rel=0.02)
+    assert line.word == "worse"
+    assert {x.variant for x in judged(found, "errors:10%").broken} == {SANIC}
+
+
+def test_errors_of_trials_that_are_invalid_for_anything_else_say_nothing(tmp_path: Path) -> None:
+    found = compared(
+        tmp_path,
+        {"speeds": steady(), "errors": {SANIC: 50}, "failing": [SANIC]},
+        {"speeds": steady(), "errors": {SANIC: 50}},
+    )
+    assert line_of(found, SANIC, "error_share").a is None
+
+
+def test_first_errors_that_may_be_chance_leave_the_gate_undecided(tmp_path: Path) -> None:
+    found = compared(
+        tmp_path, {"speeds": steady()}, {"speeds": steady(), "errors": {SANIC: [0, 0, 4]}}
+    )
+    gate = judged(found, "errors:10%")
+    assert line_of(found, SANIC, "error_share").word == "same"
+    assert gate.broken == ()
+    assert {line.variant for line in gate.undecided} == {SANIC}
 
 
 # Reports

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from servemark.records import Board, CellGroup, Gate, Slo
-from servemark.report import REPORTS, Report
+from servemark.records import Board, CellGroup, Fault, Gate, Slo, TrialResult, Verdict
+from servemark.report import REPORTS, Report, build_report
 from servemark.report.findings import Findings
 from servemark.report.model import Figure, FoundCapacity, Point, Problem
 from tests.unit.report.conftest import default_board
@@ -256,3 +256,51 @@ def test_the_p99_at_a_capacity_is_that_of_slices_that_met_the_objective(report: 
     )
     found = Findings(report.model_copy(update={"slo": Slo(), "capacities": (capacity,)}))
     assert found.p99_at_capacity(capacity) == 20e6
+
+
+def test_the_slowest_is_so_by_its_figure_and_not_by_its_place(
+    make_report: Any, field: Sequence[Any]
+) -> None:
+    report = make_report(field[:3])
+    assert ", the slowest of 3" in Findings(turned_round(report)).headline()
+    assert "what python/aiohttp@gunicorn does" in Findings(turned_round(report)).headline()
+
+
+def test_the_dearest_is_so_by_its_figure_and_not_by_its_place(
+    make_report: Any, field: Sequence[Any]
+) -> None:
+    group = CellGroup(workloads=("multipart",), rates_per_s=(250,))
+    board = default_board().model_copy(update={"engine": "native", "cells": (group,)})
+    at_a_rate = [replace(known, per_s={"multipart/r250": 250.0}) for known in field[:3]]
+    found = Findings(turned_round(make_report(at_a_rate, board=board)))
+    assert "python/aiohttp@gunicorn, the dearest of 3" in found.headline()
+
+
+def turned_round(report: Report) -> Report:
+    """The same with the last two of three in each other's place, as where blocks are missing."""
+    places = {2: 3, 3: 2}
+    results = [
+        each.model_copy(update={"rank": places.get(each.rank, each.rank)})
+        for each in report.results
+        if each.rank is not None
+    ]
+    return report.model_copy(update={"results": tuple(results)})
+
+
+def test_what_was_ranked_on_a_busy_machine_counts_without_what_was_invalid_anyway(
+    make_run: Any, field: Sequence[Any]
+) -> None:
+    board = default_board().model_copy(update={"quiet": False})
+    folder = make_run(field[:2], board=board)
+    noise = Fault(gate=Gate.QUIET_MACHINE, reason="a backup ran", remedy="wait")
+    wrong = Fault(gate=Gate.ANSWERS, reason="made up", remedy="none")
+
+    def disturbed(result: TrialResult, *faults: Fault) -> TrialResult:
+        return result.model_copy(update={"verdict": Verdict(faults=faults, warnings=(noise,))})
+
+    first, second, *rest = folder.trials()
+    report = build_report(folder, [disturbed(first), disturbed(second, wrong), *rest])
+    warnings = [each for each in Findings(report).warnings() if "not quiet" in each]
+    assert warnings == [
+        "The machine was not quiet in 1 of 30 trials, which were ranked all the same."
+    ]

@@ -17,6 +17,7 @@ import pytest
 from servemark.records import CellGroup
 from servemark.report import REPORTS, Report, build_report
 from servemark.report.findings import Findings
+from servemark.report.html_tables import ranking_tables
 from tests.unit.report.conftest import default_board
 
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)>"
@@ -385,3 +386,24 @@ def test_those_of_one_place_are_marked_alike(make_report: Any, field: Sequence[A
     )
     rows = [e for e in page.elements[start:] if e.tag == "tr" and "data-variant" in e.attributes]
     assert [row.attributes.get("class", "") for row in rows[:3]] == ["tie-1", "tie-1", ""]
+
+
+def test_a_ranking_by_another_load_has_no_columns_of_the_main_load(
+    make_report: Any, field: Sequence[Any]
+) -> None:
+    findings = Findings(make_report(field[:2]))
+    heads = {cell.id: [c.head for c in table.columns] for cell, table in ranking_tables(findings)}
+    assert heads["multipart/c16"][2:6] == ["form /s", "GET /s", "raw /s", "GET ÷ form"]
+    assert heads["multipart/c1"][2:5] == ["form /s", "GET ÷ form, 16", "CPU per answer"]
+
+
+def test_a_ranking_has_the_other_workloads_of_its_own_load_beside_it(
+    make_report: Any, field: Sequence[Any]
+) -> None:
+    group = CellGroup(workloads=("get", "multipart"), connections=(16, 64))
+    board = default_board().model_copy(update={"cells": (group,)})
+    known = replace(field[0], per_s={**field[0].per_s, "get/c64": 9900.0})
+    tables = ranking_tables(Findings(make_report([known], board=board)))
+    (table,) = [table for cell, table in tables if cell.id == "multipart/c64"]
+    assert [column.head for column in table.columns[2:4]] == ["form /s", "GET /s"]
+    assert [datum.text for datum in table.rows[0][2:4]] == ["5,150", "9,900"]

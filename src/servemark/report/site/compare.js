@@ -1,6 +1,7 @@
 "use strict";
 
-// Two runs side by side, from their digests: Welch's t on the logarithms of the blocks.
+// Two runs side by side, from their digests: Welch's t on the logarithms of the blocks, or on the
+// figures as they are where a block is 0.
 
 const metrics = Object.fromEntries(JSON.parse(document.getElementById("metrics").textContent));
 const [selectA, selectB, selectCell, selectMetric] = ["a", "b", "cell", "metric"].map((id) =>
@@ -61,20 +62,35 @@ function tQuantile(probability, freedom) {
 
 /** B ÷ A of two figures [value, low, high, blocks, mean of logs, deviation of logs]; null where it cannot be told. */
 function compareFigures(a, b) {
-  const known = (figure) => figure && figure[3] > 1 && figure[5] !== null;
+  const known = (figure) => figure && figure[3] > 1;
   if (!known(a) || !known(b)) return null;
+  if (a[5] === null || b[5] === null) return compareMeans(a, b);
   const difference = b[4] - a[4];
-  const parts = [a, b].map((figure) => figure[5] ** 2 / figure[3]);
-  const error = Math.sqrt(parts[0] + parts[1]);
-  if (error === 0) return { ratio: Math.exp(difference), low: Math.exp(difference), high: Math.exp(difference), p: difference ? 0 : 1 };
-  const freedom = error ** 4 / (parts[0] ** 2 / (a[3] - 1) + parts[1] ** 2 / (b[3] - 1));
-  const arm = tQuantile(1 - LEVEL, freedom) * error;
-  return {
-    ratio: Math.exp(difference),
-    low: Math.exp(difference - arm),
-    high: Math.exp(difference + arm),
-    p: twoTails(Math.abs(difference) / error, freedom),
-  };
+  const { error, freedom, p } = welch(difference, [a, b].map((figure) => figure[5] ** 2 / figure[3]), [a[3], b[3]]);
+  const arm = error && tQuantile(1 - LEVEL, freedom) * error;
+  return { ratio: Math.exp(difference), low: Math.exp(difference - arm), high: Math.exp(difference + arm), p };
+}
+
+/** The same by the means, where a block without a logarithm is among them; the interval is Fieller's. */
+function compareMeans(a, b) {
+  const squares = [a, b].map(([value, , high, blocks]) => ((high - value) / tQuantile(1 - LEVEL, blocks - 1)) ** 2);
+  const { freedom, p } = welch(b[0] - a[0], squares, [a[3], b[3]]);
+  const ratio = a[0] ? b[0] / a[0] : b[0] ? Infinity : 1;
+  const wide = tQuantile(1 - LEVEL, freedom) ** 2;
+  const square = a[0] ** 2 - wide * squares[0];
+  if (!a[0] && !b[0]) return { ratio, low: 1, high: 1, p };
+  if (square <= 0) return { ratio, low: 0, high: Infinity, p };
+  const middle = a[0] * b[0];
+  const arm = Math.sqrt(Math.max(middle ** 2 - square * (b[0] ** 2 - wide * squares[1]), 0));
+  return { ratio, low: Math.max((middle - arm) / square, 0), high: (middle + arm) / square, p };
+}
+
+/** Of a difference of two means with those squared errors and blocks: its error, Welch's freedom, the p-value. */
+function welch(difference, squares, blocks) {
+  const error = Math.sqrt(squares[0] + squares[1]);
+  if (error === 0) return { error, freedom: Math.min(...blocks) - 1, p: difference ? 0 : 1 };
+  const freedom = error ** 4 / (squares[0] ** 2 / (blocks[0] - 1) + squares[1] ** 2 / (blocks[1] - 1));
+  return { error, freedom, p: twoTails(Math.abs(difference) / error, freedom) };
 }
 
 /** P-values by Holm's step-down method, in place, as servemark compare adjusts them. */
@@ -141,10 +157,11 @@ function figureCell(figure, unit) {
 
 function ratioCells(compared, metric) {
   if (!compared) return [{ text: "–" }, { text: "not comparable" }];
-  const text = compared.ratio.toFixed(3);
   const said = word(compared, metric);
+  const text = Number.isFinite(compared.ratio) ? compared.ratio.toFixed(3) : "from 0";
+  const small = Number.isFinite(compared.high) ? `${compared.low.toFixed(3)}–${compared.high.toFixed(3)}` : undefined;
   return [
-    { text, value: compared.ratio, small: `${compared.low.toFixed(3)}–${compared.high.toFixed(3)}` },
+    { text, value: compared.ratio, small },
     { text: said, value: compared.p },
   ];
 }

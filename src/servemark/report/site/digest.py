@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple
 
 from servemark.records import Division, Record, TrialResult
 from servemark.report.comparison import CAPACITY, SLO_CELL, conditions
+from servemark.report.figures import ERRORS, error_shares
 from servemark.report.findings import beside
 from servemark.report.model import FoundCapacity
 from servemark.report.results import Placed, ReadRun, placed_in, read_run
@@ -207,7 +208,8 @@ def _cells(run: ReadRun) -> dict[str, KeptCell]:
 
 
 def _standing(placed: Placed, trials: Sequence[TrialResult]) -> Standing:
-    found = {name: _kept(blocks) for name, blocks in values_by_block(trials, KEPT).items()}
+    values = values_by_block(trials, KEPT) | {ERRORS: error_shares(trials)}
+    found = {name: _kept(blocks) for name, blocks in values.items()}
     ranked = placed.standing
     return Standing(
         variant=placed.variant,

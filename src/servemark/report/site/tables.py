@@ -6,6 +6,7 @@ import hashlib
 import re
 from collections.abc import Mapping, Sequence
 
+from servemark.records import parse_variant
 from servemark.report.comparison import CAPACITY, SLO_CELL
 from servemark.report.model import Figure
 from servemark.report.site.digest import Entry, Kept, KeptCell, RunDigest, Standing
@@ -100,7 +101,7 @@ class Ranking:
 
     def answer(self) -> str:
         """Who is first, in one sentence."""
-        order = self.order()
+        order = self._of_first_model()
         if not order:
             return "Nothing was measured to the end."
         first = [each for each in order if each.rank == order[0].rank]
@@ -114,6 +115,11 @@ class Ranking:
         what = f"{value} answers per second" if metric == THROUGHPUT else value
         verb = "is first" if len(names) == 1 else "are first and cannot be told apart"
         return f"{shown} {verb}: {what} ({self.main.title})."
+
+    def _of_first_model(self) -> list[Standing]:
+        """The order, as far as it is of the model that comes first: each has ranks of its own."""
+        order = self.order()
+        return [each for each in order if _model(each) == _model(order[0])]
 
     def others(self) -> list[str]:
         """The cells of the other workloads under the main load."""
@@ -168,6 +174,11 @@ def ranking_table(
         )  # fmt: skip
     caption = f"By {ranking.main.title}; run of {ranking.digest.created_utc[:10]}"
     return Table(f"ranking-{slug(ranking.digest.run)}", caption, columns, rows, sorted_by=0)
+
+
+def _model(standing: Standing) -> str | None:
+    variant = parse_variant(standing.variant)
+    return None if variant is None else variant.model
 
 
 def _place(standing: Standing) -> str:

@@ -15,11 +15,13 @@ import pytest
 from servemark.catalog import Contestant, load_contestants
 from servemark.errors import UsageError
 from servemark.records import Check, Verification, parse_variant
+from servemark.report.site.digest import digest_of
 from servemark.report.site.publish import publish
+from servemark.report.site.tables import Ranking
 from servemark.store import RunFolder
 from tests.conftest import ROOT
 from tests.synthetic_runs import Change, known_changes, write_runs
-from tests.unit.report.comparison_runs import FLASK, GO, make_run, steady
+from tests.unit.report.comparison_runs import BOARD, FLASK, GO, make_run, steady
 from tests.unit.report.test_battery import case, result
 
 HOSTILE = "</script><script>document.title='taken'</script><img src=x onerror=alert(1)>"
@@ -340,3 +342,16 @@ def test_names_are_those_of_the_run(real: Path) -> None:
     assert [each["board"] for each in index] == ["two", "two"]
     digest = json.loads((real / "data" / "runs" / f"{index[0]['slug']}.json").read_text())
     assert GO in [each["variant"] for each in digest["entries"]]
+
+
+def test_the_leaders_of_several_models_are_those_of_the_first(tmp_path: Path) -> None:
+    """Each model has a first place of its own: being first with another is no tie."""
+    board = BOARD.model_copy(update={"models": ("mnist", "fashion")})
+    speeds = {
+        f"{name}:{model}": values for model in board.models for name, values in steady().items()
+    }
+    ranking = Ranking(digest_of(make_run(tmp_path, speeds, board=board).path))
+    assert [each.rank for each in ranking.order()] == [1, 2, 3, 4, 1, 2, 3, 4]
+    assert ranking.answer() == (
+        "go/net-http:mnist is first: 5,000 answers per second (form, 16 connections)."
+    )

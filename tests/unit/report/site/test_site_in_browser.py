@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -15,13 +16,13 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from servemark.catalog import load_contestants
-from servemark.records import Check, Verification, parse_variant
+from servemark.records import Check, Gate, Verification, parse_variant
 from servemark.report.comparison import compare_runs
 from servemark.report.site.publish import publish
 from servemark.store import RunFolder
 from tests.browser import ARTEFACTS, IN_BROWSER, chromium
 from tests.conftest import ROOT
-from tests.unit.report.comparison_runs import FLASK, make_run, steady
+from tests.unit.report.comparison_runs import FLASK, GO, PLUMBER, SANIC, make_run, steady
 from tests.unit.report.site.test_publish import battered
 
 PHONE, TABLET, LAPTOP = (390, 844), (820, 1180), (1366, 768)
@@ -29,6 +30,7 @@ SLOW_MS = 60_000
 HOSTILE = "<img src=x onerror=document.title='taken'>"
 RUNS, WHEN = 10, 5
 COMPLAINTS = ("error", "warning")
+CELLS = "rows => rows.map((row) => [...row.cells].map((cell) => cell.innerText.trim()))"
 
 pytestmark = IN_BROWSER
 
@@ -77,11 +79,17 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     runs[-1].append_verification(Verification(variant=flask, checks=(check,)))
     battered(runs[-1], FLASK, HOSTILE)
     publish([root / "runs"], root / "site", load_contestants(ROOT / "contestants"))
-    handler = partial(Silent, directory=str(root / "site"))
+    with served(root / "site") as address:
+        yield Site(root / "site", [run.path for run in runs], address)
+
+
+@contextmanager
+def served(folder: Path) -> Iterator[str]:
+    """The folder on a web server of its own; yields its address."""
+    handler = partial(Silent, directory=str(folder))
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        address = f"http://127.0.0.1:{server.server_address[1]}"
-        yield Site(root / "site", [run.path for run in runs], address)
+        yield f"http://127.0.0.1:{server.server_address[1]}"
         server.shutdown()
 
 
@@ -216,6 +224,46 @@ def test_a_comparison_has_the_figures_and_verdicts_of_servemark_compare(
         assert verdict == line.word
     assert {line.word for line in lines} == {"slower", "same"}
     assert troubles == []
+
+
+def test_figures_with_a_block_at_0_have_the_verdicts_of_servemark_compare(
+    page: Page, tmp_path: Path
+) -> None:
+    """Errors that come, go, become more, may be chance, and that neither run has."""
+    gin, chi = "go/gin@builtin+onnxruntime", "go/chi@builtin+onnxruntime"
+    errors: list[dict[str, int | list[int]]] = [
+        {FLASK: 40, SANIC: [0, 9, 2], gin: [0, 0, 5]},
+        {GO: 40, SANIC: [190, 200, 210], PLUMBER: 40},
+    ]
+    speeds = steady() | {name: [4_000.0, 4_010.0, 3_990.0] for name in (gin, chi)}
+    runs = [
+        make_run(tmp_path / "runs", speeds, minute=minute, errors=each, failing=[GO], gate=gate)
+        for minute, each, gate in zip((0, 5), errors, (Gate.LITTLE, Gate.ANSWERS), strict=True)
+    ]
+    publish([tmp_path / "runs"], tmp_path / "site", {})
+    a, b = (run.path.name for run in runs)
+    with served(tmp_path / "site") as address:
+        page.goto(f"{address}/compare.html?a={a}&b={b}")
+        settled(page)
+        page.get_by_label("Figure").select_option(value="error_share")
+        expect(page.locator("#comparison caption")).to_contain_text("Failed requests")
+        rows = page.locator("#comparison tbody tr")
+        found = {row[0]: row[1:] for row in rows.evaluate_all(CELLS)}
+    lines = [
+        each
+        for each in compare_runs(*runs).lines
+        if (each.cell, each.metric) == ("multipart/c16", "error_share")
+    ]
+    assert {line.variant: found[line.variant][3] for line in lines} == {
+        line.variant: line.word for line in lines
+    }
+    assert {line.word for line in lines} == {"not comparable", "better", "worse", "same"}
+    assert found[PLUMBER][2] == "from 0"
+    for line in lines:
+        if line.ratio is not None:
+            bounds = [line.ratio.low, line.ratio.high]
+            interval = [] if None in bounds else ["–".join(f"{each:.3f}" for each in bounds)]
+            assert found[line.variant][2].split() == [f"{line.ratio.value:.3f}", *interval]
 
 
 def test_runs_are_chosen_and_the_address_leads_back(site: Site, page: Page) -> None:
