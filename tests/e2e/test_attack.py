@@ -151,7 +151,9 @@ def test_answers_that_change_are_not_held_to_until_the_user_says_what_counts(
 @pytest.mark.slow
 @pytest.mark.load
 def test_wrong_answers_are_never_ranked(toys: ToyProject, target: Callable[..., Path]) -> None:
-    report = reported(toys.call("attack", str(target(mine="wrong")), "--json"))
+    done = toys.call("attack", str(target(mine="wrong")), "--json")
+    assert done.returncode == 1
+    report = reported(done)
     assert {problem["gate"] for problem in report["problems"]} >= {Gate.ANSWERS}
     assert all(result["rank"] is None for result in report["results"])
     expecting = f'{FORM}expect = {{ values = {{ "/label" = 99 }} }}\n'

@@ -13,16 +13,27 @@ from servemark import __version__
 from servemark.catalog import TargetRequest, load_target, requests_digest, target_requests
 from servemark.cli.console import Stages, shown_stages
 from servemark.cli.project import Project
-from servemark.cli.reporting import reports_at_the_end
-from servemark.cli.selection import bring_engine, check_loads, make_engine
+from servemark.cli.reporting import reports_at_the_end, write_reports
+from servemark.cli.selection import bring_engine, check_loads, check_same_place, make_engine
 from servemark.cli.watching import RunTalk
 from servemark.engines import LoadEngine
 from servemark.errors import UsageError
 from servemark.launch import accepts, available_cores, endpoints_of, service_cores
 from servemark.launch.listeners import listening_processes
-from servemark.records import Cores, Endpoint, Entrant, RunHeader, Service, Target, Variant
+from servemark.records import (
+    Cores,
+    Endpoint,
+    Entrant,
+    Gate,
+    RunHeader,
+    Service,
+    Target,
+    TrialResult,
+    Variant,
+)
 from servemark.run import ServiceBench, Services, run_lineup, this_machine
 from servemark.store import SCHEMA_VERSION, RunFolder, create_run, find_run
+from servemark.ui.following import is_done
 
 ENGINE = "native"
 Endpoints = Mapping[str, Sequence[Endpoint]]
@@ -56,13 +67,17 @@ def attack_resumed(project: Project, name: str, owned: bool) -> RunFolder:
         raise UsageError(
             f"{folder.path.name} is of contestants: servemark run --resume {folder.path.name}"
         )
+    if is_done(header, folder.verifications(), folder.trials()):
+        write_reports(folder)
+        return folder
     requests = target_requests(header.target)
     if requests_digest(requests) != header.model_digest:
         raise UsageError(f"The requests have changed since {folder.path.name}: attack anew.")
     endpoints = _endpoints(header.target, owned)
+    cores = _cores(header.target, endpoints)
+    check_same_place(folder.path.name, header, cores, anew="attack anew")
     engine = make_engine(ENGINE)
     bring_engine(engine, project.toolbox())
-    cores = _cores(header.target, endpoints)
     with shown_stages() as stages:
         bench = _bench(project, header.target, requests, endpoints, engine, cores)
         _go_on(bench, folder, stages)
@@ -70,8 +85,19 @@ def attack_resumed(project: Project, name: str, owned: bool) -> RunFolder:
 
 
 def all_answer_rightly(folder: RunFolder) -> bool:
-    """Whether every service of the run passed the check of its answers."""
-    return all(each.passed for each in folder.verifications())
+    """Whether every service of the run passed the check of its answers, and answered rightly under
+    load: it has a valid trial, and whatever was measured has not failed by its answers in the end.
+    """
+    if not all(each.passed for each in folder.verifications()):
+        return False
+    last: dict[tuple[int, str, str, str], TrialResult] = {}
+    for result in folder.trials():
+        trial = result.trial
+        last[trial.block, trial.variant.id, trial.cell.id, trial.purpose] = result
+    valid = {each.trial.variant.id for each in last.values() if each.verdict.valid}
+    faults = (fault for each in last.values() for fault in each.verdict.faults)
+    entered = {each.variant.id for each in folder.header().entrants}
+    return entered <= valid and all(fault.gate != Gate.ANSWERS for fault in faults)
 
 
 def target_of(path: Path) -> Target:

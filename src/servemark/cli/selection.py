@@ -15,8 +15,9 @@ from servemark.errors import UsageError
 from servemark.launch import available_cores, split_cores
 from servemark.plan import ARRIVALS, cross
 from servemark.prepare import Prepared, Tool, Toolbox, environment_of, prepare_all
-from servemark.records import Board, Cores, Exclusion, Open, Variant, parse_variant
-from servemark.run import Workbench
+from servemark.records import Board, Cores, Exclusion, Open, RunHeader, Variant, parse_variant
+from servemark.report.comparison import obstacles
+from servemark.run import Workbench, this_machine
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,17 @@ def check_loads(board: Board, engine: LoadEngine) -> None:
             raise UsageError(f"There is no arrival process '{wrong}'{suggestion(wrong, ARRIVALS)}")
 
 
+def check_same_place(name: str, header: RunHeader, cores: Cores, *, anew: str) -> None:
+    """A run must be of one machine and the same of its cores, or its trials cannot be compared.
+
+    Raises ``UsageError``, with what to do instead, where this machine and the cores are others.
+    """
+    now = header.model_copy(update={"machine": this_machine(), "cores": cores})
+    found = [f"{each.what}: {each.a} then, {each.b} now" for each in obstacles(header, now)]
+    if found:
+        raise UsageError(f"{name} cannot be gone on with here ({'; '.join(found)}): {anew}.")
+
+
 def choose(
     board: Board, contestants: dict[str, Contestant], models: Sequence[Model], only: Sequence[str]
 ) -> Field:
@@ -62,22 +74,50 @@ def choose(
     variants, excluded = _of_those_servers(board, variants, excluded)
     if not only:
         return Field(contestants, _with_twins(board, variants), tuple(excluded))
-    names = [name for name in only if "@" not in name]
-    patterns = [name for name in only if "@" in name]
-    chosen = {contestant.name for contestant in select_contestants(contestants, names)}
-    for pattern in patterns:
-        if not any(fnmatch.fnmatchcase(variant.id, pattern) for variant in variants):
-            ids = [variant.id for variant in variants]
-            raise UsageError(f"The board has no variant '{pattern}'{suggestion(pattern, ids)}")
-
-    def wanted(variant: Variant) -> bool:
-        by_id = any(fnmatch.fnmatchcase(variant.id, pattern) for pattern in patterns)
-        return by_id or variant.contestant in chosen
-
-    kept = tuple(variant for variant in variants if wanted(variant))
-    if not kept:
-        raise UsageError(f"The board '{board.name}' has none of {', '.join(only)}.")
+    kept = _narrowed(variants, excluded, contestants, only)
     return Field(contestants, _with_twins(board, kept), tuple(excluded))
+
+
+def _narrowed(
+    variants: Sequence[Variant],
+    excluded: Sequence[Exclusion],
+    contestants: dict[str, Contestant],
+    only: Sequence[str],
+) -> tuple[Variant, ...]:
+    """The variants that ``only`` names. Raises ``UsageError`` for what names none of the board."""
+    ids = [variant.id for variant in variants]
+    unable = {each.name: each for each in excluded}
+    named = {name: _named(name, [*ids, *unable], contestants) for name in only}
+    missing = [name for name, found in named.items() if not found]
+    if missing:
+        raise UsageError(f"The board has no variant {_remedied(missing, ids)}")
+    chosen = set().union(*named.values())
+    if chosen <= unable.keys():
+        first = unable[min(chosen)]
+        raise UsageError(f"{first.name} cannot take part ({first.reason}): {first.remedy}.")
+    return tuple(variant for variant in variants if variant.id in chosen)
+
+
+def _named(name: str, ids: Sequence[str], contestants: dict[str, Contestant]) -> set[str]:
+    """Those of the ids that a name stands for: a contestant's, or a pattern of ids.
+
+    Raises ``UsageError`` where there is no such contestant.
+    """
+    if "@" in name:
+        return {each for each in ids if fnmatch.fnmatchcase(each, name)}
+    chosen = {contestant.name for contestant in select_contestants(contestants, [name])}
+    return {each for each in ids if each.partition("@")[0] in chosen}
+
+
+def _remedied(missing: Sequence[str], ids: Sequence[str]) -> str:
+    """What a board lacks, and what to do about it."""
+    names = " or ".join(f"'{name}'" for name in missing)
+    if all("@" in name for name in missing):
+        return f"{names}{suggestion(missing[0], ids)}"
+    return (
+        f"{names}: add it to the contestants of the board, or run one that has all of them, such "
+        "as field."
+    )
 
 
 def _of_those_servers(

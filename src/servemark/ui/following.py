@@ -15,6 +15,7 @@ from servemark.plan import Plan
 from servemark.records import Progress, RunHeader, TrialResult, Verification
 from servemark.report.sofar import Event, Known, SoFar, event_of, event_of_verification
 from servemark.store import RunFolder
+from servemark.ui.resuming import Resume, resume_of
 
 LAST_EVENTS = 14
 LAST_TROUBLES = 30
@@ -33,6 +34,8 @@ class View:
     run: str
     header: RunHeader
     state: State
+    resume: Resume
+    """How it is gone on with where it is stopped."""
     progress: Progress | None
     rows: tuple[Known, ...]
     main_cell: str
@@ -121,6 +124,7 @@ class Follower:
             run=self._folder.path.name,
             header=self._header,
             state=self._state(),
+            resume=resume_of(self._folder),
             progress=self._folder.progress(),
             rows=tuple(sofar.rows()),
             main_cell=sofar.cell.id,

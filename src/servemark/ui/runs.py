@@ -23,6 +23,7 @@ from servemark.report.findings import Findings
 from servemark.store import RunFolder, list_runs
 from servemark.ui.checkout import Checkout
 from servemark.ui.following import Follower, State, is_done
+from servemark.ui.resuming import resume_of
 
 FILES = {"html": "report.html", "md": "report.md", "json": "report.json"}
 ONLY = re.compile(r"[\w*?][\w./@+,=:#*?-]*")
@@ -174,7 +175,10 @@ class Runs:
     def resume(self, name: str) -> Job:
         """Go on with a run that was cut off. Raises ``UsageError``."""
         folder = self.folder(name)
-        job = self._begin(name, ["run", "--resume", str(folder.path)])
+        resume = resume_of(folder)
+        if not resume.from_page:
+            raise UsageError(f"{name} is gone on with in a terminal: {resume.command(name)}")
+        job = self._begin(name, resume.arguments(str(folder.path)))
         job.run = name
         return job
 
