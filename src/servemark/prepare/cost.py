@@ -12,9 +12,8 @@ from pygments.lexers import find_lexer_class_for_filename
 from pygments.token import Comment, String, is_token_subtype
 
 from servemark.errors import PrepareError
-from servemark.prepare.environments import IGNORED
+from servemark.prepare.environments import ELSEWHERE, IGNORED, installed_elsewhere
 
-ELSEWHERE = "installed.txt"
 NOT_SERVED_WITH = frozenset({"ceiling", ELSEWHERE, "versions.json"})
 """What a build leaves at the top of an environment for servemark, and no server needs."""
 
@@ -58,10 +57,7 @@ def lines_of_code(contestant: Path) -> int:
 
 
 def _elsewhere(environment: Path) -> list[Path]:
-    listing = environment / ELSEWHERE
-    if not listing.is_file():
-        return []
-    roots = [Path(line) for line in listing.read_text(encoding="utf-8").splitlines() if line]
+    roots = installed_elsewhere(environment)
     missing = [str(root) for root in roots if not root.exists()]
     if missing:
         raise PrepareError(f"{missing[0]} has gone since it was installed: run servemark prepare.")

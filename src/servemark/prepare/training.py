@@ -9,7 +9,7 @@ from pathlib import Path
 
 from servemark.catalog import ModelFolder
 from servemark.errors import TrainError
-from servemark.prepare.tools import Toolbox
+from servemark.prepare.tools import Toolbox, locked
 
 
 def train(model: ModelFolder, home: Path, toolbox: Toolbox, options: Sequence[str]) -> None:
@@ -31,20 +31,20 @@ def train(model: ModelFolder, home: Path, toolbox: Toolbox, options: Sequence[st
 
 
 def python_with(requirements: Path, environment: Path, toolbox: Toolbox) -> Path:
-    """A Python with those requirements, pinned by hashes; made anew where they have changed.
+    """A Python with those requirements, pinned by hashes; made anew where they have changed, by one
+    process at a time.
 
     Raises ``TrainError``.
     """
     python = environment / "bin" / "python"
     stamp = environment / "requirements.txt"
-    if not stamp.exists() or stamp.read_bytes() != requirements.read_bytes():
-        _call(
-            ["uv", "venv", "--quiet", "--clear", "--python", sys.executable, str(environment)],
-            toolbox,
-        )
-        install = ["uv", "pip", "install", "--quiet", "--python", str(python), "--require-hashes"]
-        _call([*install, "--requirement", str(requirements)], toolbox)
-        stamp.write_bytes(requirements.read_bytes())
+    with locked(environment.with_name(environment.name + ".lock")):
+        if not stamp.exists() or stamp.read_bytes() != requirements.read_bytes():
+            venv = ["uv", "venv", "--quiet", "--clear", "--python", sys.executable]
+            _call([*venv, str(environment)], toolbox)
+            install = ["uv", "pip", "install", "--quiet", "--python", str(python)]
+            _call([*install, "--require-hashes", "--requirement", str(requirements)], toolbox)
+            stamp.write_bytes(requirements.read_bytes())
     return python
 
 

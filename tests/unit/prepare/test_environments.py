@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -13,10 +15,10 @@ from servemark.prepare import Prepared, Toolbox, environment_of, inspect, prepar
 from tests.conftest import ToyProject
 
 
-def prepare(toys: ToyProject) -> Prepared:
+def prepare(toys: ToyProject, home: str = "home") -> Prepared:
     contestant = load_contestants(toys.folder / "contestants")["toy/good"]
-    environment = environment_of(toys.folder / "home", contestant, "numpy")
-    box = Toolbox(toys.folder / "home", dict(os.environ))
+    environment = environment_of(toys.folder / home, contestant, "numpy")
+    box = Toolbox(toys.folder / home, dict(os.environ))
     (done,) = prepare_all([environment], box, 1, lambda _: None, lambda _: None)
     return done
 
@@ -57,6 +59,57 @@ def test_caches_beside_the_source_do_not_count(toys: ToyProject) -> None:
     cache.mkdir()
     (cache / "app.cpython-311.pyc").write_bytes(b"x")
     assert prepare(toys).state == "ready"
+
+
+def test_a_copy_elsewhere_is_made_again_since_programs_name_their_folder(
+    toys: ToyProject,
+) -> None:
+    toys.add("good")
+    prepare(toys)
+    shutil.copytree(toys.folder / "home", toys.folder / "copy")
+    assert prepare(toys, "copy").state == "built"
+    assert prepare(toys, "copy").state == "ready"
+    assert prepare(toys).state == "ready"
+
+
+def test_it_is_made_again_when_what_it_has_elsewhere_is_gone(toys: ToyProject) -> None:
+    toys.add("good")
+    package = toys.folder / "site-library"
+    package.mkdir()
+    path = toys.folder / "contestants/toy/runtime.toml"
+    build = f"sh -c 'mkdir {{env}}; echo {package} > {{env}}/installed.txt'"
+    path.write_text(path.read_text().replace("mkdir -p {env}/bin", build))
+    assert prepare(toys).state == "built"
+    assert prepare(toys).state == "ready"
+    package.rmdir()
+    assert prepare(toys).state == "built"
+
+
+def test_a_folder_that_cannot_be_made_is_a_problem_with_a_remedy(toys: ToyProject) -> None:
+    toys.add("good")
+    (toys.folder / "home").mkdir()
+    (toys.folder / "home/envs").write_text("a file")
+    done = prepare(toys)
+    assert (done.state, done.problem) == ("failed", f"{toys.folder}/home/envs: File exists")
+    assert "SERVEMARK_HOME=" in (done.remedy or "")
+
+
+def test_what_root_has_made_comes_with_the_command_that_gives_it_back(
+    toys: ToyProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    toys.add("good")
+    (toys.folder / "home").mkdir()
+
+    def refused(path: Path) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr("servemark.prepare.environments.locked", refused)
+    done = prepare(toys)
+    assert (done.state, done.problem) == (
+        "failed",
+        f"{toys.folder}/home/envs/toy-good.lock: Permission denied",
+    )
+    assert done.remedy == f"sudo chown -R {os.getuid()} {toys.folder}/home"
 
 
 def test_a_build_that_failed_is_not_taken_for_ready(toys: ToyProject) -> None:

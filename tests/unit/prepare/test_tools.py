@@ -6,12 +6,13 @@ import os
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from servemark.catalog import load_contestants
-from servemark.catalog.manifests import Need
+from servemark.catalog.manifests import Need, Wheel
 from servemark.prepare import Toolbox
 from tests.conftest import ROOT
 
@@ -72,6 +73,56 @@ def test_a_package_that_apt_does_not_have_is_a_problem_and_not_a_crash(tmp_path:
     program(tmp_path / "bin", "sudo", "", status=0)
     tool = toolbox(tmp_path, tmp_path / "bin").bring("R", Need(probe="R", apt=("r-bose",)))
     assert tool.version is None
+
+
+def wheel_of_tool(version: str) -> Need:
+    wheel = Wheel(requirement=f"a-tool=={version}", programs={"tool": "tool"})
+    return Need(probe="tool", wheel=wheel)
+
+
+def installer(folder: Path) -> None:
+    """A uv that takes its time: what it installs says the version that was asked for."""
+    program(folder, "uv", "")
+    (folder / "uv").write_text(
+        f"""#!/bin/sh
+PATH={os.environ["PATH"]}
+echo "$8" >> "$0.log"
+sleep 0.2
+mkdir -p "$7"
+printf '#!/bin/sh\necho %s\n' "${{8#*==}}" > "$7/tool"
+"""
+    )
+
+
+def test_a_raised_pin_takes_the_place_of_what_was_brought_before(tmp_path: Path) -> None:
+    installer(tmp_path / "bin")
+    assert toolbox(tmp_path, tmp_path / "bin").bring("tool", wheel_of_tool("1.9")).version == "1.9"
+    raised = wheel_of_tool("1.10")  # which comes before 1.9 in the order of names
+    box = toolbox(tmp_path, tmp_path / "bin")
+    assert box.look("tool", raised).version is None
+    assert box.bring("tool", raised).version == "1.10"
+    found = shutil.which("tool", path=toolbox(tmp_path, tmp_path / "bin").environment["PATH"])
+    assert found == str(tmp_path / "tools" / "a-tool-1.10" / "bin" / "tool")
+    assert [path.name for path in (tmp_path / "tools").iterdir()] == ["a-tool-1.10"]
+
+
+def test_two_servemarks_bring_a_tool_once(tmp_path: Path) -> None:
+    installer(tmp_path / "bin")
+    boxes = [toolbox(tmp_path, tmp_path / "bin") for _ in range(2)]
+    with ThreadPoolExecutor() as pool:
+        tools = list(pool.map(lambda box: box.bring("tool", wheel_of_tool("1.9")), boxes))
+    assert [tool.version for tool in tools] == ["1.9", "1.9"]
+    assert (tmp_path / "bin" / "uv.log").read_text() == "a-tool==1.9\n"
+
+
+def test_a_folder_for_tools_that_cannot_be_made_is_a_problem_and_not_a_crash(
+    tmp_path: Path,
+) -> None:
+    installer(tmp_path / "bin")
+    (tmp_path / "home").write_text("a file")
+    tool = toolbox(tmp_path / "home", tmp_path / "bin").bring("tool", wheel_of_tool("1.9"))
+    assert tool.version is None
+    assert "File exists" in (tool.problem or "")
 
 
 @pytest.mark.slow
