@@ -24,7 +24,7 @@ from PIL import Image
 MODES = (
     *("good", "wrong", "hangs", "exits", "dies", "slow", "stubborn", "litters", "chatty"),
     *("forks", "closes", "caches", "rude", "leaks", "mixes-up", "falls", "one-by-one"),
-    *("remembers", "spread"),
+    *("remembers", "spread", "brittle", "careless", "decodes", "tardy"),
 )
 
 ENOUGH_TO_VERIFY = 40
@@ -48,8 +48,9 @@ def refuse_start(message: str) -> None:
 class Predictor:
     """Dense layers with numpy, decoding with Pillow."""
 
-    def __init__(self) -> None:
+    def __init__(self, mode: str) -> None:
         self.known: dict[bytes, bytes] = {}
+        self.mode = mode
         self.stage = os.environ.get("STAGE", "full")
         if self.stage not in ("full", "decode", "receive"):
             refuse_start(f"STAGE {self.stage} is not known")
@@ -65,13 +66,22 @@ class Predictor:
                 )
                 for e in model["formats"]["dense"]
             ]
-            self.image = Path(os.environ.get("TEST_IMAGE", "")).read_bytes()
             self.port = int(os.environ["PORT"])
-        except (OSError, ValueError, KeyError) as error:
+            self.image = self._test_image()
+            if mode != "careless" and int(os.environ.get("WORKERS", "1")) < 1:
+                raise ValueError("WORKERS must be positive")
+        except (OSError, ValueError, KeyError, Rejected) as error:
             refuse_start(f"cannot start: {error!r}".replace("\n", " "))
 
     def _load(self, path: Path) -> NDArray[np.float32]:
         return np.frombuffer(path.read_bytes(), dtype="<f4")
+
+    def _test_image(self) -> bytes:
+        if self.mode == "careless":
+            return Path(os.environ.get("TEST_IMAGE", os.devnull)).read_bytes()
+        content = Path(os.environ["TEST_IMAGE"]).read_bytes()
+        self._decode(content)
+        return content
 
     def answer(self, content: bytes) -> bytes:
         if content in self.known:
@@ -80,9 +90,11 @@ class Predictor:
         return json.dumps({"data": {"digit": digit, "probability": probability}}).encode()
 
     def _predict(self, content: bytes) -> tuple[int, float]:
-        if self.stage == "receive":
+        if self.stage == "receive" and self.mode != "decodes":
             return 0, 0.1234567890
         x = self._decode(content)
+        if self.stage == "receive":
+            return 0, 0.1234567890
         if self.stage == "decode":
             return int(np.floor(x.sum())) % 10, 0.1234567890
         hidden = np.maximum(x @ self.layers[0][0] + self.layers[0][1], 0)
@@ -118,6 +130,7 @@ class Handler(BaseHTTPRequestHandler):
     served = 0
     kept: list[bytes] = []
     slow_part = threading.Lock()
+    stopping = threading.Event()
 
     def log_message(self, format: str, *args: object) -> None:
         pass
@@ -173,6 +186,8 @@ class Handler(BaseHTTPRequestHandler):
         size = int(self.headers.get("Content-Length", "0"))
         if size > most:
             raise Rejected(413, "the body is too large")
+        if self.mode == "brittle" and len(self.rfile.peek()) < size:  # type: ignore[attr-defined]
+            os.kill(os.getpid(), signal.SIGSEGV)
         return self.rfile.read(size)
 
     def _predict(self, content: bytes) -> None:
@@ -195,17 +210,22 @@ class Handler(BaseHTTPRequestHandler):
             body = self.kept.pop()
         if self.mode == "wrong":
             body = b'{"data": {"digit": 7, "probability": 0.987654321}}'
-        if self.mode == "slow":
-            time.sleep(0.05)
-        if self.mode == "spread" and Handler.served > ENOUGH_TO_VERIFY:
-            # 0.1 to 0.3 s, evenly over each stretch of answers (Weyl's sequence).
-            time.sleep(0.1 + 0.2 * (Handler.served * GOLDEN_RATIO % 1))
+        self._take_time()
         if self.mode == "dies" and Handler.served > ENOUGH_TO_VERIFY:
             self.slow_part.acquire()  # never given back: a busy machine may be slow to deliver it
             sys.stderr.write("out of luck\n")
             sys.stderr.flush()
             os.kill(os.getpid(), signal.SIGSEGV)
         self._reply(200, body)
+
+    def _take_time(self) -> None:
+        if self.mode == "slow":
+            time.sleep(0.05)
+        if self.mode == "tardy" and self.stopping.is_set():
+            time.sleep(1.5)
+        if self.mode == "spread" and Handler.served > ENOUGH_TO_VERIFY:
+            # 0.1 to 0.3 s, evenly over each stretch of answers (Weyl's sequence).
+            time.sleep(0.1 + 0.2 * (Handler.served * GOLDEN_RATIO % 1))
 
     def _fail(self, status: int, message: str) -> None:
         if self.mode == "falls" and status == 422:
@@ -246,6 +266,11 @@ class Server(ThreadingHTTPServer):
     request_queue_size = 128
 
 
+def begin_to_stop(server: HTTPServer) -> None:
+    Handler.stopping.set()
+    threading.Thread(target=server.shutdown).start()
+
+
 def share_with_children(server: HTTPServer) -> None:
     """Two more processes serve, whatever WORKERS says; they end with the first. Each listens for
     itself: one that accepts for all might take every connection."""
@@ -269,7 +294,7 @@ def main() -> None:
         time.sleep(3600)
     if mode == "chatty":
         sys.stderr.write("hello\nhello again\n")
-    Handler.predictor = Predictor()
+    Handler.predictor = Predictor(mode)
     Handler.mode = mode
     Handler.timeout = 2
     if mode == "litters" and os.fork() == 0:
@@ -284,8 +309,7 @@ def main() -> None:
     if mode == "stubborn":
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
     else:
-        stop = threading.Thread(target=server.shutdown)
-        signal.signal(signal.SIGTERM, lambda *_: stop.start())
+        signal.signal(signal.SIGTERM, lambda *_: begin_to_stop(server))
     if mode == "forks":
         share_with_children(server)
     server.serve_forever(poll_interval=0.05)

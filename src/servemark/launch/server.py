@@ -10,6 +10,7 @@ import signal
 import socket
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
@@ -138,8 +139,9 @@ class Server:
         return self._guarded.wait(timeout_s)
 
     def terminate(self) -> None:
-        """SIGTERM to what was started first, without waiting."""
-        os.kill(self.pid, signal.SIGTERM)
+        """SIGTERM to what was started first, without waiting; nothing where it has ended."""
+        with suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGTERM)
 
     def stop(self) -> Exit:
         """SIGTERM, SIGKILL after 5 s; nothing of its tree is left when this returns."""

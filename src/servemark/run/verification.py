@@ -33,6 +33,8 @@ from servemark.verify import (
 
 BAD_START_TIMEOUT_S = 60
 DYING_S = 1.0
+TO_BE_READ_S = 0.3
+"""After so long a server has read what was sent of a request."""
 
 
 def pick_images(images: tuple[GoldenImage, ...], count: int | None) -> list[GoldenImage]:
@@ -92,6 +94,44 @@ def verify_whole(
     return Verification(variant=variant, checks=checks)
 
 
+def check_stop(name: str, server: Server, subject: Subject) -> Check:
+    """Stop the running server while half of a request's body is on its way.
+
+    All that the contract asks for has ``STOP_TIMEOUT_S`` from the SIGTERM on.
+    """
+    picture = subject.right()
+    half = len(picture.content) // 2
+    headers = {"Content-Type": picture.media_type, "Content-Length": str(len(picture.content))}
+    deadline_s: float | None = None
+    trouble: str | None = None
+    try:
+        with Connection(server.endpoint) as connection:
+            connection.send(connection.head("POST", "/", headers) + picture.content[:half])
+            time.sleep(TO_BE_READ_S)
+            deadline_s = _terminated(server)
+            time.sleep(TO_BE_READ_S)
+            connection.send(picture.content[half:])
+            read_prediction(subject, connection.receive(_left_s(deadline_s)))
+    except (NoAnswer, Wrong) as finding:
+        trouble = str(finding)
+    if deadline_s is None:  # there was not even a connection
+        deadline_s = _terminated(server)
+    exited = server.wait_exit(_left_s(deadline_s))
+    if exited is None:
+        exited = replace(server.stop(), killed=True)
+    return judge_stop(name, exited, trouble)
+
+
+def _terminated(server: Server) -> float:
+    """SIGTERM; until when it may take, on the monotonic clock."""
+    server.terminate()
+    return time.monotonic() + STOP_TIMEOUT_S
+
+
+def _left_s(deadline_s: float) -> float:
+    return max(0.0, deadline_s - time.monotonic())
+
+
 @dataclass(frozen=True, slots=True)
 class _Life:
     """Starts and stops of one variant in many ways."""
@@ -128,31 +168,10 @@ class _Life:
             yield self._stop("SIGTERM with 2 workers", two)
 
     def _stop(self, name: str, variant: Variant) -> Check:
-        """Stop the server while half of a request's body is on its way."""
-        with Server(replace(self.bench.launch(variant, self.log), cores=())) as server:
+        launch = replace(self.bench.launch(variant, self.log), cores=())
+        with Server(launch) as server:
             server.wait_ready()
-            subject = self._subject(server)
-            picture = subject.right()
-            headers = {
-                "Content-Type": picture.media_type,
-                "Content-Length": str(len(picture.content)),
-            }
-            trouble = None
-            with Connection(server.endpoint) as connection:
-                half = len(picture.content) // 2
-                connection.send(connection.head("POST", "/", headers) + picture.content[:half])
-                time.sleep(0.3)  # so that the server has read the request's beginning
-                server.terminate()
-                time.sleep(0.3)
-                connection.send(picture.content[half:])
-                try:
-                    read_prediction(subject, connection.receive())
-                except (NoAnswer, Wrong) as finding:
-                    trouble = str(finding)
-            exited = server.wait_exit(STOP_TIMEOUT_S)
-            if exited is None:
-                exited = replace(server.stop(), killed=True)
-            return judge_stop(name, exited, trouble)
+            return check_stop(name, server, self._subject(server))
 
     def _subject(self, server: Server) -> Subject:
         model = self.bench.model_of(server.launch.variant)
@@ -164,8 +183,11 @@ class _Life:
             "no MODEL_DIR": {"MODEL_DIR": None},
             "a broken model": {"MODEL_DIR": str(self._broken_model(scratch / "model"))},
             "no model": {"MODEL_DIR": str(scratch)},
+            "no TEST_IMAGE variable": {"TEST_IMAGE": None},
             "no TEST_IMAGE": {"TEST_IMAGE": str(scratch / "missing.jpg")},
+            "a broken TEST_IMAGE": {"TEST_IMAGE": str(self._broken_image(scratch / "broken.jpg"))},
             "no PORT": {"PORT": None},
+            "WORKERS is no number": {"WORKERS": "many"},
             "unknown RUNTIME": {"RUNTIME": "abacus"},
             "unknown STAGE": {"STAGE": "everything"},
         }
@@ -177,6 +199,10 @@ class _Life:
             if path.is_file() and path.relative_to(folder) != Path("model.json"):
                 path.write_bytes(b"garbage")
         return folder
+
+    def _broken_image(self, path: Path) -> Path:
+        path.write_bytes(b"not an image at all")
+        return path
 
 
 def _with_limits(bench: Workbench, variant: Variant, checks: list[Check]) -> tuple[Check, ...]:

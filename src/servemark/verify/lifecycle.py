@@ -22,23 +22,31 @@ STOP_TIMEOUT_S = 5
 
 def check_stage(subject: Subject, stage: Stage) -> Iterator[Check]:
     """That a server started with ``STAGE`` does that much and no more."""
-    values = [None] if stage == "receive" else _telling_values(subject)
-    for value in values:
+    for what, body, wanted in _stage_uploads(subject, stage):
 
-        def attempt(subject: Subject, value: int | None = value) -> str:
-            body = png(_side(subject, "width"), _side(subject, "height"), value or 0)
-            wanted = 0 if value is None else decode_answer(subject, value)
+        def attempt(subject: Subject, body: bytes = body, wanted: int = wanted) -> str:
             answer = ask(subject.endpoint, "POST", "/", {"Content-Type": "image/png"}, body)
             digit, probability = read_prediction(subject, answer)
             if digit != wanted or abs(probability - STAGE_PROBABILITY) > 1e-12:
                 raise Wrong(f"digit {digit}, probability {probability!r}, not {wanted}")
             return answer.brief()
 
-        what = "any image" if value is None else f"an image of grey {value}"
         yield try_out(
             subject,
             Trick("stages", f"STAGE={stage}, {what}", "the contract's figures", attempt),
         )
+
+
+def _stage_uploads(subject: Subject, stage: Stage) -> Iterator[tuple[str, bytes, int]]:
+    """What is sent at a stage: what it is, its bytes, and the digit that must come back."""
+    taken = subject.model.description.input
+    if stage == "receive":
+        yield "any image", png(taken.width, taken.height, 0), 0
+        yield "bytes that are no image", b"not an image at all", 0
+        return
+    for value in _telling_values(subject):
+        body = png(taken.width, taken.height, value)
+        yield f"an image of grey {value}", body, decode_answer(subject, value)
 
 
 def decode_answer(subject: Subject, value: int) -> int:
@@ -61,11 +69,6 @@ def _sum(subject: Subject, value: int) -> float:
     taken = subject.model.description.input
     per_pixel = sum((value + o) * s for o, s in zip(taken.offset, taken.scale, strict=True))
     return taken.width * taken.height * per_pixel
-
-
-def _side(subject: Subject, name: str) -> int:
-    side: int = getattr(subject.model.description.input, name)
-    return side
 
 
 def judge_bad_start(name: str, exited: Exit | None, log: str) -> Check:

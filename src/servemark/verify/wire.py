@@ -16,6 +16,8 @@ from servemark.records import Endpoint
 
 TIMEOUT_S = 10.0
 _PIECE_BYTES = 65_536
+_LEAST_TIMEOUT_S = 0.001
+"""0 would mean not to wait at all, which is another error."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +109,13 @@ class Connection:
         except OSError as error:
             raise NoAnswer(f"the connection was closed ({error})") from error
 
-    def receive(self) -> Answer:
-        """The next response; 1xx responses are passed over. Raises ``NoAnswer``."""
+    def receive(self, timeout_s: float | None = None) -> Answer:
+        """The next response; 1xx responses are passed over. Raises ``NoAnswer``.
+
+        Each part of it may take ``timeout_s``; without, what the connection was made with.
+        """
+        if timeout_s is not None:
+            self._socket.settimeout(max(timeout_s, _LEAST_TIMEOUT_S))
         return _read(http.client.HTTPResponse(self._socket))
 
     def receive_each(self, count: int) -> Iterator[Answer]:

@@ -12,9 +12,12 @@ from servemark.catalog import load_contestants
 from servemark.catalog.manifests import GoldenImage
 from servemark.engines.fake import FakeEngine
 from servemark.guard import Exit
-from servemark.records import Cores, Variant, Verification
-from servemark.run import Workbench, verify_running, verify_whole
-from servemark.verify import judge_bad_start, judge_stop
+from servemark.launch import Server
+from servemark.launch.server import MAX_BODY_BYTES, free_port
+from servemark.records import Check, Cores, Endpoint, Variant, Verification
+from servemark.run import Workbench, verification, verify_running, verify_whole
+from servemark.run.verification import check_stop
+from servemark.verify import Subject, check_stage, judge_bad_start, judge_stop
 from tests.conftest import ToyProject
 
 
@@ -34,17 +37,17 @@ def verify(toys: ToyProject, mode: str, tmp_path: Path, whole: bool = False) -> 
     return (verify_whole if whole else verify_running)(bench, variant, tmp_path, None)
 
 
-def faults(verification: Verification) -> dict[str, str]:
-    return {check.name: check.seen for check in verification.checks if not check.passed}
+def faults(found: Verification) -> dict[str, str]:
+    return {check.name: check.seen for check in found.checks if not check.passed}
 
 
 def test_a_server_that_keeps_the_contract_passes_every_check(
     toys: ToyProject, tmp_path: Path
 ) -> None:
-    verification = verify(toys, "good", tmp_path, whole=True)
-    assert faults(verification) == {}
-    assert verification.passed
-    assert {check.group for check in verification.checks} == {
+    found = verify(toys, "good", tmp_path, whole=True)
+    assert faults(found) == {}
+    assert found.passed
+    assert {check.group for check in found.checks} == {
         "predictions",
         "failures",
         "connections",
@@ -53,7 +56,7 @@ def test_a_server_that_keeps_the_contract_passes_every_check(
         "starts that must fail",
         "stops",
     }
-    assert "512 images as multipart" in {check.name for check in verification.checks}
+    assert "512 images as multipart" in {check.name for check in found.checks}
 
 
 def test_wrong_answers_are_found_and_counted(toys: ToyProject, tmp_path: Path) -> None:
@@ -67,18 +70,18 @@ def test_wrong_answers_are_found_and_counted(toys: ToyProject, tmp_path: Path) -
 def test_a_server_that_dies_meanwhile_is_named_with_its_log(
     toys: ToyProject, tmp_path: Path
 ) -> None:
-    verification = verify(toys, "dies", tmp_path)
-    assert verification.failure == "it died while verified"
-    assert verification.log_tail == "out of luck"
-    assert not verification.passed
+    found = verify(toys, "dies", tmp_path)
+    assert found.failure == "it died while verified"
+    assert found.log_tail == "out of luck"
+    assert not found.passed
 
 
 def test_a_server_that_does_not_start_is_named_with_its_log(
     toys: ToyProject, tmp_path: Path
 ) -> None:
-    verification = verify(toys, "exits", tmp_path)
-    assert verification.failure == "it ended at its start with exit status 1"
-    assert verification.log_tail == "nothing to serve today"
+    found = verify(toys, "exits", tmp_path)
+    assert found.failure == "it ended at its start with exit status 1"
+    assert found.log_tail == "nothing to serve today"
 
 
 @pytest.mark.slow
@@ -98,6 +101,70 @@ def test_processes_left_behind_are_found(toys: ToyProject, tmp_path: Path) -> No
 def test_a_server_that_ignores_sigterm_is_found(toys: ToyProject, tmp_path: Path) -> None:
     found = faults(verify(toys, "stubborn", tmp_path, whole=True))
     assert "still running 5 s after SIGTERM" in found["SIGTERM with 2 workers"]
+
+
+@pytest.mark.slow
+def test_a_server_that_does_not_look_at_its_variables_is_found(
+    toys: ToyProject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(verification, "BAD_START_TIMEOUT_S", 5)
+    found = faults(verify(toys, "careless", tmp_path, whole=True))
+    assert set(found) == {"a broken TEST_IMAGE", "no TEST_IMAGE variable", "WORKERS is no number"}
+
+
+def check_toy_stop(toys: ToyProject, mode: str, tmp_path: Path) -> Check:
+    toys.add(mode)
+    with Server(toys.launch(mode, tmp_path / "log")) as server:
+        server.wait_ready()
+        return check_stop("stop", server, subject_of(server))
+
+
+def subject_of(server: Server) -> Subject:
+    model = server.launch.model
+    image = model.golden.images[0]
+    return Subject(server.endpoint, model, [(image, model.picture(image))], MAX_BODY_BYTES)
+
+
+def test_all_of_a_stop_must_be_done_before_the_deadline(
+    toys: ToyProject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert check_toy_stop(toys, "good", tmp_path).passed
+    monkeypatch.setattr(verification, "STOP_TIMEOUT_S", 1)
+    found = check_toy_stop(toys, "tardy", tmp_path)
+    assert not found.passed
+    assert "still running" in found.seen
+    assert "the request in flight got: no answer in time" in found.seen
+
+
+def test_a_server_that_dies_on_half_a_request_fails_its_stop(
+    toys: ToyProject, tmp_path: Path
+) -> None:
+    found = check_toy_stop(toys, "brittle", tmp_path)
+    assert not found.passed
+    assert "closed without an answer" in found.seen
+
+
+def test_a_server_that_takes_no_connection_fails_its_stop(toys: ToyProject, tmp_path: Path) -> None:
+    toys.add("good")
+    with Server(toys.launch("good", tmp_path / "log")) as server:
+        server.wait_ready()
+        server.endpoint = Endpoint(host="127.0.0.1", port=free_port("127.0.0.1"))
+        found = check_stop("stop", server, subject_of(server))
+    assert found.seen == "the request in flight got: no connection (Connection refused)"
+
+
+@pytest.mark.parametrize(("mode", "passed"), [("good", True), ("decodes", False)])
+def test_at_the_stage_receive_nothing_is_decoded(
+    toys: ToyProject, tmp_path: Path, mode: str, passed: bool
+) -> None:
+    toys.add(mode)
+    with Server(replace(toys.launch(mode, tmp_path / "log"), stage="receive")) as server:
+        server.wait_ready()
+        found = {check.name: check.passed for check in check_stage(subject_of(server), "receive")}
+    assert found == {
+        "STAGE=receive, any image": True,
+        "STAGE=receive, bytes that are no image": passed,
+    }
 
 
 @pytest.mark.parametrize(
