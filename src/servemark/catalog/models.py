@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from servemark.catalog.manifests import GoldenImage, GoldenSet, ModelDescription
 from servemark.errors import ManifestError, UsageError
 from servemark.records import Corpus
 
+GOLDEN_FILE = "golden.json"
 MOST_RENEWED = 20_000
 RENEWED_BYTES = 64 * 1024 * 1024
 """Of all the writings of one image; a larger image is served so seldom that fewer will do."""
@@ -41,7 +43,7 @@ class Model:
 
     def picture(self, image: GoldenImage) -> Picture:
         """A golden image as a client would send it."""
-        path = self.folder / self.manifest.golden / image.file
+        path = self._path(image)
         return Picture(path.name, path.read_bytes(), f"image/{image.format}")
 
     def pictures(self) -> list[Picture]:
@@ -70,13 +72,20 @@ class Model:
         return [middle] * min(MOST_RENEWED, RENEWED_BYTES // sizes[middle])
 
     def digest(self) -> str:
-        """SHA-256 over what contestants load, in hexadecimal."""
+        """SHA-256 over what contestants load, what is sent and which answers are right, in
+        hexadecimal."""
         total = hashlib.sha256()
-        for path in sorted(self.export_folder.rglob("*")):
-            if path.is_file():
-                total.update(str(path.relative_to(self.export_folder)).encode() + b"\0")
-                total.update(hashlib.sha256(path.read_bytes()).digest())
+        exported = sorted(path for path in self.export_folder.rglob("*") if path.is_file())
+        answers = self.folder / self.manifest.golden / GOLDEN_FILE
+        images = (self._path(image) for image in self.golden.images)
+        for path in (*exported, answers, self.test_image, *images):
+            # Some models send the images of another one, from beside their own folder.
+            total.update(os.path.relpath(path, self.folder).encode() + b"\0")
+            total.update(hashlib.sha256(path.read_bytes()).digest())
         return total.hexdigest()
+
+    def _path(self, image: GoldenImage) -> Path:
+        return self.folder / self.manifest.golden / image.file
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +128,9 @@ def load_model(root: Path, name: str) -> Model:
             f"The model '{name}' is not made yet: servemark train --model {name} makes it."
         )
     description = read_document(folder / manifest.export / "model.json", ModelDescription)
-    golden = read_document(folder / manifest.golden / "golden.json", GoldenSet)
-    for path in (folder / manifest.test_image, folder / manifest.golden / golden.images[0].file):
+    golden = read_document(folder / manifest.golden / GOLDEN_FILE, GoldenSet)
+    images = (folder / manifest.golden / image.file for image in golden.images)
+    for path in (folder / manifest.test_image, *images):
         if not path.exists():
             raise ManifestError(f"{path} does not exist: make the golden set of '{name}' again.")
     return Model(name, folder, manifest, description, golden)

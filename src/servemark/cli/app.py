@@ -18,6 +18,7 @@ from servemark.cli.completing import complete_board, complete_contestant, comple
 from servemark.cli.console import complaints, hush
 from servemark.cli.creating import new_contestant
 from servemark.cli.dashboard import ui_command
+from servemark.cli.ending import ended_in_order
 from servemark.cli.listing import prepare_contestants, show_contestants
 from servemark.cli.modelling import app as model_app
 from servemark.cli.project import Project, find_project
@@ -323,12 +324,13 @@ app.add_typer(model_app)
 
 def main() -> None:
     """Run the command line; errors are one sentence on stderr and an exit status."""
-    try:
-        app()
-    except UsageError as error:
-        _complain(error, USED_WRONGLY)
-    except ServemarkError as error:
-        _complain(error, FAILED)
+    with ended_in_order():
+        try:
+            app()
+        except UsageError as error:
+            _complain(error, USED_WRONGLY)
+        except ServemarkError as error:
+            _complain(error, FAILED)
 
 
 def _complain(error: ServemarkError, status: int) -> None:

@@ -17,6 +17,7 @@ from servemark.cli.selection import (
     Field,
     bring_engine,
     check_loads,
+    check_same_place,
     choose,
     cores_for,
     make_engine,
@@ -86,6 +87,8 @@ def run_resumed(project: Project, name: str) -> RunFolder:
         raise UsageError(
             f"The contestant '{min(missing)}' of {folder.path.name} has gone: run anew."
         )
+    cores = _cores(board, variants)
+    check_same_place(folder.path.name, header, cores, anew="run the board anew")
     toolbox = project.toolbox()
     with shown_stages() as stages:
         bring_engine(engine, toolbox)
@@ -94,7 +97,7 @@ def run_resumed(project: Project, name: str) -> RunFolder:
             left_out = next(each for each in done if each.state == "failed")
             raise PrepareError(f"{left_out.environment.name} is not ready: {left_out.problem}.")
         _check_unchanged(project, header, field, toolbox)
-        _go_on(project, folder, field, models, engine, _cores(board, variants), stages)
+        _go_on(project, folder, field, models, engine, cores, stages)
     return folder
 
 

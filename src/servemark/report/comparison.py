@@ -351,7 +351,7 @@ def _what_changed(old: Entrant, new: Entrant) -> str:
         for name in names
         if old.versions.get(name) != new.versions.get(name)
     ]
-    return ", ".join(moved) or "its source or how it is built"
+    return ", ".join(moved) or "its source, or how it is built or started"
 
 
 def _shift(a: RunHeader, b: RunHeader, lines: Sequence[Line]) -> Shift | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from pathlib import Path
 
 from servemark.catalog import Contestant
@@ -20,9 +22,16 @@ def entrant_of(home: Path, contestant: Contestant, variant: Variant, toolbox: To
         language=contestant.language.manifest.title,
         homepage=contestant.manifest.homepage,
         division=contestant.manifest.division,
-        digest=environment.digest(tools),
+        digest=_digest(environment.digest(tools), contestant, variant),
         versions=environment.versions(),
         installed_bytes=installed_bytes(environment.folder),
         lines_of_code=lines_of_code(contestant.folder),
         limits=contestant.server(variant.server).limits,
     )
+
+
+def _digest(made_from: str, contestant: Contestant, variant: Variant) -> str:
+    """SHA-256 over what it is made from (a digest) and how it is started, in hexadecimal."""
+    start = contestant.language.manifest.start.model_dump(mode="json")
+    facts = [made_from, contestant.server(variant.server).command, start]
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()

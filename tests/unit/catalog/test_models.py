@@ -9,7 +9,7 @@ import pytest
 
 from servemark.catalog import Model, find_model, load_model, model_names
 from servemark.catalog.manifests import Takes
-from servemark.errors import UsageError
+from servemark.errors import ManifestError, UsageError
 
 
 def test_the_models_that_ship_are_found(root: Path) -> None:
@@ -35,6 +35,30 @@ def test_a_model_that_is_not_made_yet_says_what_makes_it(root: Path, tmp_path: P
 def test_an_unknown_model_gets_a_suggestion(root: Path) -> None:
     with pytest.raises(UsageError, match="no model 'minst': did you mean 'mnist'"):
         load_model(root / "models", "minst")
+
+
+def test_an_image_that_is_not_there_is_named(mnist: Model, tmp_path: Path) -> None:
+    shutil.copytree(mnist.folder, tmp_path / "mnist")
+    last = tmp_path / "mnist" / "golden" / mnist.golden.images[-1].file
+    last.unlink()
+    with pytest.raises(ManifestError, match=f"{last} does not exist: make the golden set"):
+        load_model(tmp_path, "mnist")
+
+
+@pytest.mark.parametrize(
+    "changed", ["export/model.json", "golden/two.jpg", "golden/golden.json", "an image"]
+)
+def test_the_digest_changes_with_whatever_decides_a_result(
+    mnist: Model, tmp_path: Path, changed: str
+) -> None:
+    shutil.copytree(mnist.folder, tmp_path / "mnist")
+    copied = load_model(tmp_path, "mnist")
+    assert copied.digest() == mnist.digest()
+    path = copied.folder / changed
+    if changed == "an image":
+        path = copied.folder / "golden" / copied.golden.images[-1].file
+    path.write_bytes(path.read_bytes() + b"\n")
+    assert copied.digest() != mnist.digest()
 
 
 @pytest.mark.parametrize(

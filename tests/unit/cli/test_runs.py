@@ -70,7 +70,7 @@ def test_a_contestant_that_dies_under_load_becomes_a_result_that_says_so(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGKILL, signal.SIGTERM])
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGKILL, signal.SIGTERM, signal.SIGHUP])
 def test_a_run_cut_off_goes_on_and_loses_nothing(
     toys: ToyProject, ending: signal.Signals, marked_processes: Callable[[str], list[int]]
 ) -> None:
@@ -84,11 +84,13 @@ def test_a_run_cut_off_goes_on_and_loses_nothing(
         time.sleep(0.02)
     process.send_signal(ending)
     _, said = process.communicate(timeout=30)
-    assert process.returncode in (130, -ending)
+    in_order = ending is not signal.SIGKILL
+    assert process.returncode == (128 + ending if in_order else -ending)
     _wait_gone(marked_processes, str(toys.folder))
     (folder,) = toys.runs()
     before = RunFolder(folder).trials()
-    if ending is signal.SIGINT:
+    if in_order:
+        assert (folder / "report.html").exists()
         assert "--resume" in said
         assert "Traceback" not in said
     done = toys.call("run", "--resume", folder.name, "--json")
@@ -123,14 +125,45 @@ def test_a_finished_run_has_nothing_to_go_on_with(toys: ToyProject) -> None:
     assert (toys.runs()[0] / "trials.jsonl").read_bytes() == before
 
 
-def test_a_run_whose_contestant_has_changed_is_not_gone_on_with(toys: ToyProject) -> None:
+@pytest.mark.parametrize("changed", ["its source", "the command of its server"])
+def test_a_run_whose_contestant_has_changed_is_not_gone_on_with(
+    toys: ToyProject, changed: str
+) -> None:
     toys.add("good")
     toys.board(blocks=1)
     toys.call("run", "toys")
-    (toys.folder / "contestants" / "toy" / "good" / "extra.txt").write_text("new")
+    language = toys.folder / "contestants" / "toy"
+    if changed == "its source":
+        (language / "good" / "extra.txt").write_text("new")
+    else:
+        manifest = language / "runtime.toml"
+        manifest.write_text(manifest.read_text().replace(" {app}", " {app} --faster"))
     done = toys.call("run", "--resume", "latest")
     assert done.returncode == 2
     assert "'toy/good' has changed since the run was begun" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("part", "change", "said"),
+    [
+        ("machine", {"cpu_model": "Another CPU"}, "processor: Another CPU then, "),
+        ("cores", {"server": [97]}, "cores of the server: 97 then, "),
+    ],
+)
+def test_a_run_is_not_gone_on_with_on_another_machine_or_other_cores(
+    toys: ToyProject, part: str, change: dict[str, object], said: str
+) -> None:
+    toys.add("good")
+    toys.board(blocks=1)
+    toys.call("run", "toys")
+    (folder,) = toys.runs()
+    header = json.loads((folder / "run.json").read_text())
+    header[part] |= change
+    (folder / "run.json").write_text(json.dumps(header))
+    done = toys.call("run", "--resume", "latest")
+    assert done.returncode == 2
+    assert f"{folder.name} cannot be gone on with here ({said}" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
 
 
 def test_only_narrows_a_board(toys: ToyProject) -> None:

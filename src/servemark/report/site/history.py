@@ -209,7 +209,7 @@ def _news_of_entry(old: Entry | None, new: Entry) -> list[str]:
     """What is new about a variant since its last run."""
     if old is None:
         return []
-    return _moved(old.versions, new.versions) or ["its source or how it is built"]
+    return _moved(old.versions, new.versions) or ["its source, or how it is built or started"]
 
 
 def _news_of_run(old: RunDigest, new: RunDigest) -> list[str]:

@@ -1,0 +1,63 @@
+"""Being ended from outside: by ``kill``, or by a terminal that is closed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+ENDINGS = (signal.SIGTERM, signal.SIGHUP)
+
+
+@contextmanager
+def ended_in_order() -> Iterator[None]:
+    """From here on, SIGTERM and SIGHUP do what Ctrl-C does, so that whatever has to be done at the
+    end is done; the exit status is then 128 and the number of the signal.
+
+    What is ignored, as SIGHUP is below ``nohup``, stays so. Only a process's main thread can say
+    what its signals do: in another thread they keep what they do.
+    """
+    ending = _Ending()
+    if threading.current_thread() is threading.main_thread():
+        for number in ENDINGS:
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                signal.signal(number, ending)
+    try:
+        yield
+    except (KeyboardInterrupt, SystemExit):
+        if ending.received is None:
+            raise
+    if ending.received is not None:
+        sys.exit(128 + ending.received)
+
+
+class _Ending:
+    """What is done at the first of the signals; closing a terminal sends SIGHUP twice, and the
+    second must not spoil what the first has begun."""
+
+    def __init__(self) -> None:
+        self.received: int | None = None
+        self._terminals = [stream for stream in (1, 2) if os.isatty(stream)]
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        if self.received is not None:
+            return
+        self.received = number
+        for stream in self._terminals:
+            _silence_if_gone(stream)
+        at_ctrl_c = signal.getsignal(signal.SIGINT)  # the dashboard's server has its own way to end
+        if not callable(at_ctrl_c):
+            raise KeyboardInterrupt
+        at_ctrl_c(signal.SIGINT, frame)
+
+
+def _silence_if_gone(terminal: int) -> None:
+    """What is still said to a terminal that was closed goes nowhere: it would be an error."""
+    if not os.isatty(terminal):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, terminal)
+        os.close(nowhere)
