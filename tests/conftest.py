@@ -18,6 +18,9 @@ from servemark.records import Variant
 
 # What runs in the background ignores SIGINT, and so would every program that a test interrupts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    # Below nohup the same goes for SIGHUP. The tests themselves still survive it.
+    signal.signal(signal.SIGHUP, lambda *_: None)
 
 ROOT = Path(__file__).parent.parent
 TOY = Path(__file__).parent / "toy" / "server.py"
