@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -52,7 +53,7 @@ def test_a_run_is_started_watched_to_its_end_and_read(
 def test_a_run_goes_on_without_its_dashboard_and_can_be_stopped_and_gone_on_with(
     toy_dashboard: Dashboard, toys: ToyProject, page: Page, tmp_path: Path
 ) -> None:
-    toys.board(blocks=12, title='"Long toys"')
+    toys.board(blocks=1000, title='"Long toys"')
     page.goto(toy_dashboard.address)
     page.get_by_role("radio", name=re.compile("toys")).check()
     page.get_by_role("button", name="Start").click()
@@ -71,8 +72,13 @@ def test_a_run_goes_on_without_its_dashboard_and_can_be_stopped_and_gone_on_with
     expect(page.locator("#now .state")).to_have_text("stopped", timeout=SLOW_MS)
     kept = len(RunFolder(path).trials())
     page.get_by_role("button", name="Go on").click()
-    expect(page.locator("#now .state")).to_have_text("done", timeout=SLOW_MS)
-    assert len(RunFolder(path).trials()) > kept
+    expect(page.locator("#now .state")).to_have_text("going on", timeout=SLOW_MS)
+    deadline = time.monotonic() + 60
+    while len(RunFolder(path).trials()) == kept:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    page.get_by_role("button", name="Stop").click()
+    expect(page.locator("#now .state")).to_have_text("stopped", timeout=SLOW_MS)
     assert again.end() == 0
 
 
