@@ -121,8 +121,8 @@ class ToyProject:
         return subprocess.CompletedProcess(arguments, process.returncode, out, err)
 
     def runs(self) -> list[Path]:
-        """Its run folders, oldest first."""
-        return sorted((self.folder / "runs").glob("*/"))
+        """The folders of its runs, oldest first; one that is being made is none yet."""
+        return [header.parent for header in sorted((self.folder / "runs").glob("*/run.json"))]
 
 
 @pytest.fixture
