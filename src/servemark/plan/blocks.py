@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -108,9 +108,17 @@ class Plan:
 
     def outlook(self, history: Sequence[TrialResult]) -> Outlook:
         """How long the rest takes if it goes on as so far."""
-        done = by_visit(history)
+        done, lost = by_visit(history), given_up(history)
         visits = list(self._visits(history))
-        left = self._open_visits(visits, done, history)
+        left = [
+            visit
+            for visit in visits
+            if visit.variant.id not in lost
+            and (
+                (visit.block, visit.variant.id) not in done
+                or self._next_of(visit, done, history) is not None
+            )
+        ]
         if not left:
             return Outlook(0.0, 0.0)
         under_way = {(visit.block, visit.variant.id) for visit in left}
@@ -126,30 +134,14 @@ class Plan:
             left_s += rest_s
             if results or visit.block < self.board.blocks:
                 begun_s += rest_s
-        most_s = left_s + self._further_s(visits[-1].block + 1, history, known)
+        most_s = left_s + self._further_s(visits[-1].block + 1, lost, known)
         if self.board.budget_s is not None:
             budget_s = self.board.budget_s * self.abreast - seconds_of(history)
             most_s = min(most_s, max(budget_s, begun_s))
         return Outlook(min(left_s, most_s), most_s)
 
-    def _open_visits(
-        self, visits: Sequence[Visit], done: ByVisit, history: Sequence[TrialResult]
-    ) -> list[Visit]:
-        """Those in which something is left to be measured."""
-        lost = given_up(history)
-        return [
-            visit
-            for visit in visits
-            if visit.variant.id not in lost
-            and (
-                (visit.block, visit.variant.id) not in done
-                or self._next_of(visit, done, history) is not None
-            )
-        ]
-
-    def _further_s(self, block: int, history: Sequence[TrialResult], known: Known) -> float:
+    def _further_s(self, block: int, lost: Set[str], known: Known) -> float:
         """How long the blocks from ``block`` on take if every one is needed as a whole."""
-        lost = given_up(history)
         cells = tuple(cell for cell in self._all_cells if isinstance(cell.load, Closed))
         whole_s = sum(
             self._expected_s(Visit(self.board.blocks, variant, cells, searches=False), known)

@@ -147,6 +147,8 @@ class Capacity:
     """Seconds of load of all slices, the curve and those that did not count included."""
     curve: tuple[Probe, ...]
     """Every slice that counts, by rate."""
+    over: bool = True
+    """Whether the search came to its end; the curve that follows it may be missing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +192,7 @@ class Search:
             reason="the search is not over" if searching else walk.reason,
             load_s=sum(probe.step.duration_s for probe in history),
             curve=tuple(sorted(counted, key=lambda probe: probe.step.rate_per_s)),
+            over=not searching,
         )
 
     def _replay(self, history: Sequence[Probe]) -> tuple[Step | None, _Walk]:

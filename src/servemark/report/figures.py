@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from statistics import fmean
 
 from servemark.records import Gate, TrialResult
 from servemark.report.model import Figure, Ratio
-from servemark.stats import METRICS, Comparison, Interval, compare_paired, interval
+from servemark.stats import Comparison, Interval, block_values, compare_paired, interval
 
 ERRORS = "error_share"
 """The metric that trials tell, too, which are invalid for their errors."""
@@ -30,15 +29,12 @@ def by_cell(trials: Sequence[TrialResult]) -> ByCell:
 def error_shares(trials: Sequence[TrialResult]) -> dict[int, float]:
     """The share of failed requests in each block, of trials that are valid or invalid by the gate
     ``answers``: that of valid ones alone is next to nothing by definition."""
-    shares: dict[int, list[float]] = {}
-    for result in trials:
-        share = METRICS[ERRORS].of(result)
-        counts = result.verdict.valid or any(
-            fault.gate == Gate.ANSWERS for fault in result.verdict.faults
-        )
-        if share is not None and counts:
-            shares.setdefault(result.replicate, []).append(share)
-    return {block: fmean(each) for block, each in shares.items()}
+
+    def counts(result: TrialResult) -> bool:
+        failed = any(fault.gate == Gate.ANSWERS for fault in result.verdict.faults)
+        return result.verdict.valid or failed
+
+    return block_values(trials, ERRORS, counts)
 
 
 def figure_of(found: Interval | None) -> Figure | None:

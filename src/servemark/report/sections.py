@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 from servemark.plan import capacities
 from servemark.plan.capacity import Probe
-from servemark.plan.probes import closed_throughput, probe_of, search_of
 from servemark.records import (
     Board,
     CeilingResult,
@@ -15,7 +14,6 @@ from servemark.records import (
     Closed,
     Entrant,
     RunHeader,
-    Slo,
     TrialResult,
 )
 from servemark.records.ceiling import CeilingKey
@@ -23,9 +21,6 @@ from servemark.report.figures import ByCell, figure_over, ratio_of
 from servemark.report.model import Caching, FoundCapacity, NoiseFloor, Point, Tax
 from servemark.stats import CPU, THROUGHPUT, block_values, compare_paired, find_caching
 from servemark.units import NS_PER_S
-
-AFTER_THE_SEARCH = ("curve", "overload")
-"""Steps that a search takes once its rate is settled."""
 
 
 def capacities_found(
@@ -48,7 +43,7 @@ def capacities_found(
         by_block = {
             block: each.low_per_s
             for block, each in outcomes.items()
-            if each.low_per_s is not None and not _is_cut_off(mine, block, slo, start)
+            if each.low_per_s is not None and each.over
         }
         points = [_point(probe) for each in outcomes.values() for probe in each.curve]
         found.append(
@@ -66,17 +61,6 @@ def capacities_found(
             )
         )
     return tuple(sorted(found, key=lambda each: -each.rate_per_s.value if each.rate_per_s else 0.0))
-
-
-def _is_cut_off(results: Sequence[TrialResult], block: int, slo: Slo, start: Cell) -> bool:
-    """Whether the search of that block, which was begun, is not over: the curve may be missing."""
-    own = [result for result in results if result.trial.block == block]
-    before = [result for result in results if result.trial.block < block]
-    closed_per_s = closed_throughput(own, start)
-    assert closed_per_s is not None
-    probes = [probe_of(each) for each in own if each.trial.purpose == "capacity"]
-    step = search_of(slo, start, closed_per_s, before).next(probes)
-    return step is not None and step.purpose not in AFTER_THE_SEARCH
 
 
 def _search_s(results: Sequence[TrialResult], block: int) -> float:

@@ -11,27 +11,38 @@ from servemark.stats.intervals import Interval, interval
 from servemark.stats.metrics import METRICS
 
 
-def block_values(results: Sequence[TrialResult], metric: str) -> dict[int, float]:
-    """The metric in each block, of valid trials alone; a block with several has their mean.
+def _is_valid(result: TrialResult) -> bool:
+    return result.verdict.valid
+
+
+def block_values(
+    results: Sequence[TrialResult],
+    metric: str,
+    counts: Callable[[TrialResult], bool] = _is_valid,
+) -> dict[int, float]:
+    """The metric in each block, of those trials that count: by default the valid ones. A block with
+    several has their mean.
 
     Blocks are told apart by ``TrialResult.replicate``.
     """
-    return values_by_block(results, (metric,))[metric]
+    return values_by_block(results, (metric,), counts)[metric]
 
 
 def values_by_block(
-    results: Sequence[TrialResult], metrics: Iterable[str]
+    results: Sequence[TrialResult],
+    metrics: Iterable[str],
+    counts: Callable[[TrialResult], bool] = _is_valid,
 ) -> dict[str, dict[int, float]]:
     """``block_values`` of several metrics."""
-    valid = [(result.replicate, result) for result in results if result.verdict.valid]
-    return {metric: _means(valid, METRICS[metric].of) for metric in metrics}
+    counted = [(result.replicate, result) for result in results if counts(result)]
+    return {metric: _means(counted, METRICS[metric].of) for metric in metrics}
 
 
 def _means(
-    valid: Sequence[tuple[int, TrialResult]], of: Callable[[TrialResult], float | None]
+    counted: Sequence[tuple[int, TrialResult]], of: Callable[[TrialResult], float | None]
 ) -> dict[int, float]:
     blocks: dict[int, list[float]] = {}
-    for block, result in valid:
+    for block, result in counted:
         value = of(result)
         if value is not None:
             blocks.setdefault(block, []).append(value)
