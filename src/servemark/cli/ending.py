@@ -6,17 +6,22 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from types import FrameType
 
 ENDINGS = (signal.SIGTERM, signal.SIGHUP)
+AGAIN_S = 0.05
+"""After what time a lost Ctrl-C comes again: whatever it was lost in is over by then."""
 
 
 @contextmanager
 def ended_in_order() -> Iterator[None]:
     """From here on, SIGTERM and SIGHUP do what Ctrl-C does, so that whatever has to be done at the
     end is done; the exit status is then 128 and the number of the signal.
+
+    Python drops what is raised in a finalizer, and a Ctrl-C with it: such a one comes once more.
 
     What is ignored, as SIGHUP is below ``nohup``, stays so. Only a process's main thread can say
     what its signals do: in another thread they keep what they do.
@@ -26,11 +31,15 @@ def ended_in_order() -> Iterator[None]:
         for number in ENDINGS:
             if signal.getsignal(number) is not signal.SIG_IGN:
                 signal.signal(number, ending)
+    tell = sys.unraisablehook
+    sys.unraisablehook = partial(_unless_interrupted, ending, tell)
     try:
         yield
     except (KeyboardInterrupt, SystemExit):
         if ending.received is None:
             raise
+    finally:
+        sys.unraisablehook = tell
     if ending.received is not None:
         sys.exit(128 + ending.received)
 
@@ -53,6 +62,24 @@ class _Ending:
         if not callable(at_ctrl_c):
             raise KeyboardInterrupt
         at_ctrl_c(signal.SIGINT, frame)
+
+    def again(self) -> None:
+        """Send what came and was lost once more."""
+        number = self.received or signal.SIGINT
+        self.received = None
+        os.kill(os.getpid(), number)
+
+
+def _unless_interrupted(
+    ending: _Ending,
+    tell: Callable[[sys.UnraisableHookArgs], object],
+    unraisable: sys.UnraisableHookArgs,
+) -> None:
+    """What is done about an exception that Python has dropped: it is told, unless it ended us."""
+    if issubclass(unraisable.exc_type, KeyboardInterrupt):
+        threading.Timer(AGAIN_S, ending.again).start()
+    else:
+        tell(unraisable)
 
 
 def _silence_if_gone(terminal: int) -> None:

@@ -96,6 +96,55 @@ def test_what_nohup_ignores_stays_ignored(tmp_path: Path) -> None:
     assert (process.returncode, said) == (0, "goes on\n")
 
 
+@pytest.mark.parametrize(
+    ("at_ctrl_c", "ending", "status"),
+    [
+        ("signal.default_int_handler", signal.SIGINT, -signal.SIGINT),
+        ("signal.default_int_handler", signal.SIGTERM, 128 + signal.SIGTERM),
+        ("signal.SIG_IGN", signal.SIGTERM, 128 + signal.SIGTERM),
+    ],
+)
+def test_a_signal_that_a_finalizer_loses_comes_again(
+    tmp_path: Path, at_ctrl_c: str, ending: signal.Signals, status: int
+) -> None:
+    report = tmp_path / "report"
+    body = f"""
+    class Untidy:
+        def __del__(self):
+            os.kill(os.getpid(), {ending})
+            print("not reached")
+
+    signal.signal(signal.SIGINT, {at_ctrl_c})
+    with ended_in_order():
+        try:
+            Untidy()
+            print("goes on", flush=True)
+            for _ in range(300):
+                time.sleep(0.1)
+        finally:
+            Path(sys.argv[1]).touch()
+    """
+    process = start(body, report)
+    said, _ = process.communicate(timeout=30)
+    assert (process.returncode, said) == (status, "goes on\n")
+    assert report.exists()
+
+
+def test_what_else_goes_wrong_in_a_finalizer_is_told(tmp_path: Path) -> None:
+    body = """
+    class Untidy:
+        def __del__(self):
+            raise ValueError("left lying about")
+
+    with ended_in_order():
+        Untidy()
+    """
+    process = start(body, tmp_path / "report")
+    _, said = process.communicate(timeout=30)
+    assert process.returncode == 0
+    assert "ValueError: left lying about" in said
+
+
 def test_in_another_thread_signals_are_left_alone(tmp_path: Path) -> None:
     body = """
     def elsewhere():
