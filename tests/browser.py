@@ -25,8 +25,9 @@ IN_BROWSER = [
     pytest.mark.timeout(300),
     pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium (apt-get install chromium)"),
 ]
-# What a page shows may wait for servers that start, on cores that other tests keep busy.
-expect.set_options(timeout=30_000)
+SLOW_MS = 90_000
+"""What a page shows may wait for servers that start, on cores that other tests keep busy."""
+expect.set_options(timeout=SLOW_MS)
 
 
 @contextmanager

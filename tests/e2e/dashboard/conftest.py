@@ -17,10 +17,9 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from servemark.cli.project import Project
-from tests.browser import ARTEFACTS, chromium
+from tests.browser import ARTEFACTS, SLOW_MS, chromium
 from tests.conftest import ToyProject
 
-SLOW_MS = 90_000
 HOSTILE = "<img src=x onerror=document.title='taken'>"
 
 

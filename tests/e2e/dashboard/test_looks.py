@@ -12,7 +12,7 @@ from playwright.sync_api import Page, ViewportSize, expect
 
 from tests.browser import IN_BROWSER
 from tests.conftest import ToyProject
-from tests.e2e.dashboard.conftest import HOSTILE, SLOW_MS, Dashboard
+from tests.e2e.dashboard.conftest import HOSTILE, Dashboard
 
 pytestmark = IN_BROWSER
 
@@ -55,7 +55,7 @@ def test_every_page_is_accessible_fits_and_shows_hostile_names_as_text(
     page.wait_for_url(re.compile(r"/runs/.+-toys$"))
     page.locator(".known .dot").first.wait_for()
     look("run-going-on")
-    expect(page.locator("#now .state")).to_have_text("done", timeout=SLOW_MS)
+    expect(page.locator("#now .state")).to_have_text("done")
     assert HOSTILE in page.locator("h1").inner_text()
     assert HOSTILE in page.locator("#troubles").inner_text()
     page.locator("#part details summary").click()
@@ -93,4 +93,4 @@ def test_it_can_be_used_with_the_keyboard_alone(
     page.on("dialog", lambda dialog: dialog.accept())
     page.get_by_role("button", name="Stop").focus()
     page.keyboard.press("Enter")
-    expect(page.locator("#now .state")).to_have_text("stopped", timeout=SLOW_MS)
+    expect(page.locator("#now .state")).to_have_text("stopped")

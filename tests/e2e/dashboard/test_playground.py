@@ -15,9 +15,9 @@ from playwright.sync_api import Browser, Page, expect
 from servemark.cli.project import Project
 from servemark.launch.usage import tree_below
 from servemark.records import Variant
-from tests.browser import IN_BROWSER
+from tests.browser import IN_BROWSER, SLOW_MS
 from tests.conftest import ToyProject
-from tests.e2e.dashboard.conftest import HOSTILE, SLOW_MS, Dashboard
+from tests.e2e.dashboard.conftest import HOSTILE, Dashboard
 
 pytestmark = IN_BROWSER
 
@@ -125,7 +125,7 @@ def test_a_file_is_answered_as_the_golden_set_has_it_and_what_is_no_image_is_ref
 ) -> None:
     outputs = playground.locator(".answer[data-answered] output")
     playground.locator("#file").set_input_files(root / "models" / "mnist" / "golden" / "two.jpg")
-    expect(outputs).to_have_text(["2", "2"], timeout=SLOW_MS)
+    expect(outputs).to_have_text(["2", "2"])
     # The TEST_IMAGE's probability in golden.json: 0.998075843.
     expect(playground.locator(".answer p").first).to_contain_text("99.8 % sure")
     broken = tmp_path / "broken.png"
@@ -152,7 +152,7 @@ def test_a_finger_draws_on_a_phone(
     page.goto(f"{real_dashboard.address}playground")
     choose(page, AIOHTTP.id)
     draw_with_a_finger(page, TWO)
-    expect(page.locator(".answer[data-answered] output")).to_have_text("2", timeout=SLOW_MS)
+    expect(page.locator(".answer[data-answered] output")).to_have_text("2")
     screenshot(page, "playground-phone")
     phone.close()
 

@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, Page, expect
 from servemark.store import RunFolder
 from tests.browser import IN_BROWSER
 from tests.conftest import ToyProject
-from tests.e2e.dashboard.conftest import SLOW_MS, Dashboard
+from tests.e2e.dashboard.conftest import Dashboard
 
 pytestmark = IN_BROWSER
 
@@ -30,7 +30,7 @@ def test_a_run_is_started_watched_to_its_end_and_read(
     second = browser.new_page()
     second.goto(page.url)
     for each in (page, second):
-        expect(each.locator("#now .state")).to_have_text("done", timeout=SLOW_MS)
+        expect(each.locator("#now .state")).to_have_text("done")
     second.close()
     (path,) = toys.runs()
     folder = RunFolder(path)
@@ -69,16 +69,16 @@ def test_a_run_goes_on_without_its_dashboard_and_can_be_stopped_and_gone_on_with
     page.on("dialog", lambda dialog: dialog.accept())
     page.goto(f"{again.address}runs/{name}")
     page.get_by_role("button", name="Stop").click()
-    expect(page.locator("#now .state")).to_have_text("stopped", timeout=SLOW_MS)
+    expect(page.locator("#now .state")).to_have_text("stopped")
     kept = len(RunFolder(path).trials())
     page.get_by_role("button", name="Go on").click()
-    expect(page.locator("#now .state")).to_have_text("going on", timeout=SLOW_MS)
+    expect(page.locator("#now .state")).to_have_text("going on")
     deadline = time.monotonic() + 60
     while len(RunFolder(path).trials()) == kept:
         assert time.monotonic() < deadline
         time.sleep(0.1)
     page.get_by_role("button", name="Stop").click()
-    expect(page.locator("#now .state")).to_have_text("stopped", timeout=SLOW_MS)
+    expect(page.locator("#now .state")).to_have_text("stopped")
     assert again.end() == 0
 
 

@@ -21,7 +21,7 @@ from servemark.report import REPORTS, Report, build_report
 from servemark.report.findings import STAGES, Findings
 from servemark.report.model import Figure, FoundCapacity, Point, Tax
 from servemark.store import RunFolder
-from tests.browser import ARTEFACTS, IN_BROWSER, chromium
+from tests.browser import ARTEFACTS, IN_BROWSER, SLOW_MS, chromium
 from tests.unit.report.test_battery import case, result
 
 NO_NETWORK = "--host-resolver-rules=MAP * ~NOTFOUND"
@@ -70,6 +70,7 @@ def opened(
     context = browser.new_context(
         viewport={"width": width, "height": height}, color_scheme=scheme, offline=True
     )
+    context.set_default_timeout(SLOW_MS)
     page = context.new_page()
     said: list[str] = []
     asked: list[str] = []
@@ -88,20 +89,23 @@ def opened(
 def wait_until(page: Page, condition: str) -> None:
     """Wait for that in JavaScript. Playwright's own waiting evaluates text inside the page, which
     the page's content security policy forbids."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + SLOW_MS / 1e3
     while not page.evaluate(condition):
         assert time.monotonic() < deadline, condition
         page.wait_for_timeout(50)
 
 
 def draw_all(page: Page) -> None:
-    """Scroll down, as a reader does, until every chart that has a place is drawn."""
+    """Scroll down, as a reader does, and see every chart that has a place drawn."""
     for chart in page.locator(".chart").all():
-        chart.scroll_into_view_if_needed()
-    wait_until(
-        page,
-        "[...document.querySelectorAll('.chart')].every((each) => each.dataset.drawn === 'yes')",
-    )
+        see(page, str(chart.get_attribute("id")))
+
+
+def see(page: Page, chart: str) -> None:
+    """Scroll to a chart and wait until it is drawn. Playwright's own scrolling waits for two
+    frames in which nothing moves, and on busy cores there is always a chart that comes."""
+    page.locator(f"#{chart}").evaluate("chart => chart.scrollIntoView()")
+    page.wait_for_selector(f"#{chart}[data-drawn=yes]", state="attached")
 
 
 def names_in(page: Page, table: str = "ranking-table") -> list[str]:
@@ -111,8 +115,7 @@ def names_in(page: Page, table: str = "ranking-table") -> list[str]:
 
 
 def texts_of(page: Page, chart: str) -> list[str]:
-    page.locator(f"#{chart}").scroll_into_view_if_needed()
-    page.wait_for_selector(f"#{chart}[data-drawn=yes]", state="attached")
+    see(page, chart)
     return page.locator(f"#{chart} svg text").all_text_contents()
 
 

@@ -20,13 +20,12 @@ from servemark.records import Check, Gate, Verification, parse_variant
 from servemark.report.comparison import compare_runs
 from servemark.report.site.publish import publish
 from servemark.store import RunFolder
-from tests.browser import ARTEFACTS, IN_BROWSER, chromium
+from tests.browser import ARTEFACTS, IN_BROWSER, SLOW_MS, chromium
 from tests.conftest import ROOT
 from tests.unit.report.comparison_runs import FLASK, GO, PLUMBER, SANIC, make_run, steady
 from tests.unit.report.site.test_publish import battered
 
 PHONE, TABLET, LAPTOP = (390, 844), (820, 1180), (1366, 768)
-SLOW_MS = 60_000
 HOSTILE = "<img src=x onerror=document.title='taken'>"
 RUNS, WHEN = 10, 5
 COMPLAINTS = ("error", "warning")
