@@ -155,7 +155,10 @@ class Keeper:
 
 
 def main() -> None:
-    what = json.loads(sys.stdin.buffer.readline())
+    line = sys.stdin.buffer.readline()
+    if not line.endswith(b"\n"):  # who wanted something kept has ended
+        return
+    what = json.loads(line)
     # The line above may have been buffered together with nothing else: the next comes on request.
     _libc.prctl(PR_SET_CHILD_SUBREAPER, 1)
     wakeup, wakeup_write = os.pipe()

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from servemark.errors import LaunchError
-from servemark.guard import Command, Guarded
+from servemark.guard import KEEPER, Command, Guarded
 
 PATH = {"PATH": os.environ["PATH"]}
 
@@ -22,7 +22,7 @@ def command(folder: Path, *argv: str, **changes: object) -> Command:
     return Command(argv=argv, folder=folder, environment=PATH, log=folder / "log", **changes)  # type: ignore[arg-type]
 
 
-def wait_until(condition: Callable[[], bool], timeout_s: float = 10) -> bool:
+def wait_until(condition: Callable[[], bool], timeout_s: float = 60) -> bool:
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:
         if condition():
@@ -46,7 +46,7 @@ def test_stdout_and_stderr_go_where_they_should(tmp_path: Path) -> None:
     out = tmp_path / "out"
     script = "echo result; echo trouble >&2"
     with Guarded(command(tmp_path, "sh", "-c", script, stdout=out)) as process:
-        process.wait(timeout_s=10)
+        process.wait(timeout_s=60)
     assert out.read_text() == "result\n"
     assert process.log_tail() == "trouble"
 
@@ -55,7 +55,7 @@ def test_a_command_runs_on_the_cores_it_was_given(tmp_path: Path) -> None:
     core = max(os.sched_getaffinity(0))
     show = "import os; print(os.sched_getaffinity(0))"
     with Guarded(command(tmp_path, sys.executable, "-c", show, cores=(core,))) as process:
-        process.wait(timeout_s=10)
+        process.wait(timeout_s=60)
     assert process.log_tail() == f"{{{core}}}"
 
 
@@ -73,13 +73,26 @@ def test_a_command_that_ignores_sigterm_is_killed_after_the_grace(tmp_path: Path
     assert ended.status == -signal.SIGKILL
 
 
+@pytest.mark.parametrize("said", ["", '{"argv": ["tou'])
+def test_a_keeper_whose_owner_ends_before_it_has_said_what_to_keep_just_ends(said: str) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-I", "-S", str(KEEPER)],
+        input=said,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
+
+
 def test_children_that_left_their_session_are_killed_and_counted(
     tmp_path: Path, marked_processes: Callable[[str], list[int]]
 ) -> None:
     mark = f"{tmp_path}/orphan"
     stray = f"import os,time\nif os.fork()==0:\n os.setsid()\n time.sleep(600)\n# {mark}"
     with Guarded(command(tmp_path, sys.executable, "-c", stray)) as process:
-        ended = process.wait(timeout_s=10)
+        ended = process.wait(timeout_s=60)
     assert ended is not None
     assert ended.orphans == 1
     assert marked_processes(mark) == []
