@@ -135,6 +135,17 @@ class RunFolder:
         """What became of the nodes, in a run on a cluster; nothing where it was on one machine."""
         return self._read(NODES, NodeEvent)
 
+    def abreast(self) -> int:
+        """So many blocks were measured at the same time when the run was last begun or gone on
+        with: one on each node that joined then; one on a machine without a cluster."""
+        starts: list[set[str]] = [set()]
+        for event in self.nodes():
+            if event.what != "joined" or event.node in starts[-1]:
+                starts.append(set())
+            if event.what == "joined":
+                starts[-1].add(event.node)
+        return next((len(names) for names in reversed(starts) if names), 1)
+
     def append_node(self, event: NodeEvent) -> None:
         """Write what became of a node and wait until it is on the disk."""
         self._append(NODES, event)

@@ -142,19 +142,26 @@ class Follower:
     def _state(self) -> State:
         if self._folder.holder() is not None:
             return "going on"
-        return "done" if is_done(self._header, self._verifications, self._history) else "stopped"
+        return "done" if self._is_done() else "stopped"
+
+    def _is_done(self) -> bool:
+        abreast = self._folder.abreast()
+        return is_done(self._header, self._verifications, self._history, abreast)
 
 
 def is_done(
-    header: RunHeader, verifications: Sequence[Verification], history: Sequence[TrialResult]
+    header: RunHeader,
+    verifications: Sequence[Verification],
+    history: Sequence[TrialResult],
+    abreast: int = 1,
 ) -> bool:
-    """Whether nothing of the board is left to be measured."""
+    """Whether nothing of the board is left to be measured; ``abreast`` as ``Plan`` has it."""
     known = {each.variant.id: each.passed for each in verifications}
     variants = [entrant.variant for entrant in header.entrants]
     if any(variant.original().id not in known for variant in variants):
         return False
     passed = [variant for variant in variants if known[variant.original().id]]
-    return Plan(header.board, passed).next(history) is None
+    return Plan(header.board, passed, abreast).next(history) is None
 
 
 def _stamp(path: Path) -> tuple[int, int] | None:

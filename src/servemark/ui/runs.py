@@ -234,7 +234,7 @@ def _summary(folder: RunFolder, held: bool) -> Summary:
         header = folder.header()
         said, trials, finished = _reported(folder)
         if finished is None and not held:
-            finished = is_done(header, folder.verifications(), folder.trials())
+            finished = is_done(header, folder.verifications(), folder.trials(), folder.abreast())
     except ServemarkError as error:
         return Summary(name, name, "", "damaged", str(error), None, report=False)
     state: State = "going on" if held else "done" if finished else "stopped"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -177,6 +178,30 @@ def test_what_became_of_nodes_is_read_back_and_there_are_none_on_one_machine(
     event = NodeEvent(at_utc="2026-11-26T04:00:00Z", node="one", what="lost", reason="it is gone")
     folder.append_node(event)
     assert folder.nodes() == [event]
+
+
+@pytest.mark.parametrize(
+    ("events", "abreast"),
+    [
+        ("", 1),
+        ("+a +b", 2),
+        ("-c +a +b !b", 2),
+        ("+a +b +a +b +c", 3),
+        ("+a +b !a !b +c", 1),
+        ("+a +b -b", 2),
+    ],
+)
+def test_as_many_blocks_at_a_time_as_nodes_joined_at_the_last_start(
+    folder: RunFolder, events: str, abreast: int
+) -> None:
+    kinds: dict[str, Literal["joined", "left out", "lost"]] = {
+        "+": "joined",
+        "-": "left out",
+        "!": "lost",
+    }
+    for what, node in map(tuple, events.split()):
+        folder.append_node(NodeEvent(at_utc="2026-11-26T04:00:00Z", node=node, what=kinds[what]))
+    assert folder.abreast() == abreast
 
 
 def test_samples_from_another_machine_are_kept_as_they_came(folder: RunFolder) -> None:
