@@ -32,8 +32,8 @@ from servemark.store.folder import HEADER
 
 MADE_WITH = ("altair", "vl-convert-python", "jinja2", "pygments")
 """Libraries whose versions show in the bytes of the site."""
-MADE_BY = ("records", "report", "stats")
-"""Packages of servemark that do."""
+MADE_BY = ("*.py", *(f"{name}/**/*" for name in ("plan", "records", "report", "stats", "store")))
+"""Files of servemark that do."""
 NO_JEKYLL = ".nojekyll"
 """An empty file that keeps GitHub Pages from building what is built."""
 FEW = 4
@@ -123,7 +123,7 @@ def _maker() -> str:
     for name in MADE_WITH:
         total.update(f"{name} {version(name)}".encode())
     package = Path(__file__).parents[2]
-    for path in sorted(p for folder in MADE_BY for p in (package / folder).rglob("*")):
+    for path in sorted(path for pattern in MADE_BY for path in package.glob(pattern)):
         if path.suffix in (".py", ".html", ".js", ".css"):
             total.update(path.relative_to(package).as_posix().encode() + path.read_bytes())
     return total.hexdigest()
