@@ -142,11 +142,9 @@ class Follower:
     def _state(self) -> State:
         if self._folder.holder() is not None:
             return "going on"
-        return "done" if self._is_done() else "stopped"
-
-    def _is_done(self) -> bool:
         abreast = self._folder.abreast()
-        return is_done(self._header, self._verifications, self._history, abreast)
+        done = is_done(self._header, self._verifications, self._history, abreast)
+        return "done" if done else "stopped"
 
 
 def is_done(
