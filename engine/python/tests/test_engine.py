@@ -192,15 +192,18 @@ def test_ctrl_c_that_comes_when_all_is_answered_is_not_lost(server: Truth) -> No
     control = Control()
 
     def interrupt() -> None:
-        while not control.progress().answered:
+        while (start_ns := control.progress().start_ns) is None:
             time.sleep(0.001)
-        time.sleep(0.02)  # past the end of the load
+        while time.monotonic_ns() < start_ns + 20 * MS:  # past the end of the load
+            time.sleep(0.001)
         os.kill(os.getpid(), signal.SIGINT)
 
-    threading.Thread(target=interrupt).start()
+    interrupting = threading.Thread(target=interrupt)
+    interrupting.start()
     try:
         outcome = run(server.address, Corpus([GET]), load, control=control)
         interrupted = outcome.interrupted
+        interrupting.join()
         time.sleep(1)  # for a signal that comes after all
     except KeyboardInterrupt:
         interrupted = True
