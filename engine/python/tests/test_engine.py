@@ -44,7 +44,7 @@ class Truth:
 
     def end(self) -> dict[str, object]:
         self.process.terminate()
-        output, _ = self.process.communicate(timeout=10)
+        output, _ = self.process.communicate(timeout=60)
         assert self.process.returncode == 0
         return dict(json.loads(output))
 
@@ -174,11 +174,16 @@ def test_progress_can_be_polled_and_the_trial_stopped_from_another_thread() -> N
 
 
 def test_ctrl_c_ends_the_trial_with_the_samples_so_far(server: Truth) -> None:
-    interrupt = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
-    interrupt.start()
-    begun = time.monotonic()
-    outcome = run(server.address, Corpus([GET]), Closed(1, [0], duration_ns=60_000 * MS))
-    assert time.monotonic() - begun < 30
+    control = Control()
+
+    def interrupt() -> None:
+        while not control.progress().answered:
+            time.sleep(0.001)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=interrupt).start()
+    load = Closed(1, [0], duration_ns=60_000 * MS)
+    outcome = run(server.address, Corpus([GET]), load, control=control)
     assert outcome.interrupted
     assert outcome.counts["answered"] > 0
     assert sum(outcome.counts.values()) == len(outcome.columns["error"])
@@ -215,7 +220,7 @@ import sys
 from servemark_engine import Closed, Corpus, run
 
 request = b"GET / HTTP/1.1\\r\\nHost: localhost\\r\\n\\r\\n"
-outcome = run(sys.argv[1], Corpus([request]), Closed(1, [0], count=1), timeout_ns=500_000_000)
+outcome = run(sys.argv[1], Corpus([request]), Closed(1, [0], count=1), timeout_ns=2_000_000_000)
 print({name: count for name, count in outcome.counts.items() if count})
 """
 
@@ -230,9 +235,9 @@ def test_an_answer_that_came_in_time_counts_however_late_it_is_read() -> None:
                 assert connection.recv(1000)
                 client.send_signal(signal.SIGSTOP)
                 connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
-                time.sleep(1)  # beyond the client's timeout
+                time.sleep(2.5)  # beyond the client's timeout
                 client.send_signal(signal.SIGCONT)
-                output, _ = client.communicate(timeout=10)
+                output, _ = client.communicate(timeout=60)
     assert output == "{'answered': 1}\n"
 
 
@@ -244,7 +249,7 @@ def test_an_exception_from_another_signal_handler_is_passed_on(server: Truth) ->
         raise AlarmError
 
     before = signal.signal(signal.SIGALRM, ring)
-    signal.setitimer(signal.ITIMER_REAL, 0.2)
+    signal.setitimer(signal.ITIMER_REAL, 1)
     try:
         with pytest.raises(AlarmError):
             run(server.address, Corpus([GET]), Closed(1, [0], duration_ns=60_000 * MS))
@@ -283,10 +288,12 @@ def test_a_stall_holds_back_every_answer_that_falls_into_it(tmp_path: Path) -> N
     intended = np.arange(100, dtype=np.int64) * 5 * MS
     outcome = run(server.address, Corpus([GET]), Open(64, intended, np.zeros(100, np.uint32)))
     server.end()
-    arrival, _, due, _ = np.fromfile(record, "<i8").reshape(-1, 4).T
+    arrival, delay, due, _ = np.fromfile(record, "<i8").reshape(-1, 4).T
     end = arrival.min() + 250 * MS
-    assert (due[arrival < end - MS] <= end).all()
-    assert (due == end).sum() >= 35
+    fell_due = arrival + delay
+    stalled = (fell_due >= end - 200 * MS) & (fell_due < end)
+    assert stalled.any()
+    assert (due == np.where(stalled, end, fell_due)).all()
     columns = outcome.columns
     held = (columns["intended_ns"] > 55 * MS) & (columns["intended_ns"] < 245 * MS)
     done = columns["done_ns"][held] + outcome.start_ns

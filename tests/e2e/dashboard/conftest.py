@@ -45,14 +45,14 @@ class Dashboard:
     def end(self) -> int:
         """Ctrl-C; its exit status."""
         self.process.send_signal(signal.SIGINT)
-        return self.process.wait(timeout=30)
+        return self.process.wait(timeout=120)
 
     def ask(
         self, method: str, path: str, headers: Mapping[str, str] | None = None
     ) -> tuple[int, str]:
         """Status and body, asked without a browser."""
         place = urlsplit(self.address)
-        connection = http.client.HTTPConnection(place.hostname or "", place.port, timeout=10)
+        connection = http.client.HTTPConnection(place.hostname or "", place.port, timeout=60)
         connection.request(method, path, headers=dict(headers or {}))
         response = connection.getresponse()
         body = response.read().decode()

@@ -66,7 +66,7 @@ def test_another_servers_health_is_not_taken_for_ours(toys: ToyProject, tmp_path
     with Server(toys.launch("good", tmp_path / "one")) as first:
         first.wait_ready()
         with Server(toys.launch("good", tmp_path / "two"), first.endpoint) as second:
-            time.sleep(1.5)  # so that the second has found the port taken
+            assert second.wait_exit(timeout_s=60)
             with pytest.raises(LaunchError, match="it ended at its start"):
                 second.wait_ready()
 
