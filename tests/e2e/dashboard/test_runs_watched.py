@@ -10,7 +10,9 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from servemark.launch import available_cores, split_cores
 from servemark.store import RunFolder
+from servemark.ui.serving import own_core
 from tests.browser import IN_BROWSER
 from tests.conftest import ToyProject
 from tests.e2e.dashboard.conftest import Dashboard
@@ -80,6 +82,12 @@ def test_a_run_goes_on_without_its_dashboard_and_can_be_stopped_and_gone_on_with
     page.get_by_role("button", name="Stop").click()
     expect(page.locator("#now .state")).to_have_text("stopped")
     assert again.end() == 0
+
+
+def test_it_is_no_burden_on_what_is_measured(toy_dashboard: Dashboard) -> None:
+    cores = available_cores()
+    assert toy_dashboard.niceness == 19
+    assert toy_dashboard.cores == set(own_core(cores, split_cores(cores, 1, 1)))
 
 
 def test_nobody_but_its_own_pages_can_change_anything(
