@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from servemark.catalog import load_model
+from servemark.prepare.tools import locked
 from tests.conftest import ROOT
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
@@ -27,9 +28,16 @@ def servemark(*arguments: str, **environment: str) -> subprocess.CompletedProces
 
 @pytest.fixture(scope="module")
 def retrained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("export")
-    done = servemark("train", "--out", str(folder), "--subset", "2000", "--epochs", "2")
-    assert done.returncode == 0, done.stderr
+    """A model that was trained once, whatever number of workers carry out the tests."""
+    place = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        place = place.parent
+    folder, is_made = place / "retrained", place / "retrained.made"
+    with locked(place / "retrained.lock"):
+        if not is_made.exists():
+            done = servemark("train", "--out", str(folder), "--subset", "2000", "--epochs", "2")
+            assert done.returncode == 0, done.stderr
+            is_made.touch()
     return folder
 
 
