@@ -181,7 +181,7 @@ class Host:
         """Every process of the host is killed at once."""
         if self._holder.poll() is None:
             os.kill(self._init, signal.SIGKILL)
-            self._holder.wait(timeout=120)
+            self._holder.wait(timeout=30)
         subprocess.run(["ip", "link", "del", self._port], capture_output=True)
 
 

@@ -32,12 +32,12 @@ def retrained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
         place = place.parent
-    folder, is_made = place / "retrained", place / "retrained.made"
+    folder, made = place / "retrained", place / "retrained.made"
     with locked(place / "retrained.lock"):
-        if not is_made.exists():
+        if not made.exists():
             done = servemark("train", "--out", str(folder), "--subset", "2000", "--epochs", "2")
             assert done.returncode == 0, done.stderr
-            is_made.touch()
+            made.touch()
     return folder
 
 

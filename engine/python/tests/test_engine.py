@@ -44,7 +44,7 @@ class Truth:
 
     def end(self) -> dict[str, object]:
         self.process.terminate()
-        output, _ = self.process.communicate(timeout=60)
+        output, _ = self.process.communicate(timeout=10)
         assert self.process.returncode == 0
         return dict(json.loads(output))
 
@@ -184,6 +184,7 @@ def test_ctrl_c_ends_the_trial_with_the_samples_so_far(server: Truth) -> None:
     threading.Thread(target=interrupt).start()
     load = Closed(1, [0], duration_ns=60_000 * MS)
     outcome = run(server.address, Corpus([GET]), load, control=control)
+    assert outcome.finished_ns < 30_000 * MS
     assert outcome.interrupted
     assert outcome.counts["answered"] > 0
     assert sum(outcome.counts.values()) == len(outcome.columns["error"])
@@ -237,7 +238,7 @@ def test_an_answer_that_came_in_time_counts_however_late_it_is_read() -> None:
                 connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
                 time.sleep(2.5)  # beyond the client's timeout
                 client.send_signal(signal.SIGCONT)
-                output, _ = client.communicate(timeout=60)
+                output, _ = client.communicate(timeout=10)
     assert output == "{'answered': 1}\n"
 
 
@@ -292,7 +293,7 @@ def test_a_stall_holds_back_every_answer_that_falls_into_it(tmp_path: Path) -> N
     end = arrival.min() + 250 * MS
     fell_due = arrival + delay
     stalled = (fell_due >= end - 200 * MS) & (fell_due < end)
-    assert stalled.any()
+    assert stalled.sum() >= 35
     assert (due == np.where(stalled, end, fell_due)).all()
     columns = outcome.columns
     held = (columns["intended_ns"] > 55 * MS) & (columns["intended_ns"] < 245 * MS)

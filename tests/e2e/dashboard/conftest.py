@@ -49,14 +49,14 @@ class Dashboard:
     def end(self) -> int:
         """Ctrl-C; its exit status."""
         self.process.send_signal(signal.SIGINT)
-        return self.process.wait(timeout=120)
+        return self.process.wait(timeout=30)
 
     def ask(
         self, method: str, path: str, headers: Mapping[str, str] | None = None
     ) -> tuple[int, str]:
         """Status and body, asked without a browser."""
         place = urlsplit(self.address)
-        connection = http.client.HTTPConnection(place.hostname or "", place.port, timeout=60)
+        connection = http.client.HTTPConnection(place.hostname or "", place.port, timeout=10)
         connection.request(method, path, headers=dict(headers or {}))
         response = connection.getresponse()
         body = response.read().decode()

@@ -49,7 +49,7 @@ def test_a_signal_ends_it_as_ctrl_c_does(tmp_path: Path, ending: signal.Signals)
     assert process.stdout is not None
     assert process.stdout.readline() == "at work\n"
     process.send_signal(ending)
-    _, said = process.communicate(timeout=120)
+    _, said = process.communicate(timeout=30)
     assert (process.returncode, said) == (128 + ending, "the report\n")
     assert report.exists()
 
@@ -65,7 +65,7 @@ def test_a_terminal_that_is_closed_ends_it(tmp_path: Path) -> None:
     os.close(its)
     assert os.read(ours, 100).startswith(b"at work")
     os.close(ours)
-    assert process.wait(timeout=120) == 128 + signal.SIGHUP
+    assert process.wait(timeout=30) == 128 + signal.SIGHUP
     assert report.exists()
 
 
@@ -80,7 +80,7 @@ def test_whatever_ctrl_c_does_it_is_told_to_end(tmp_path: Path, at_ctrl_c: str) 
         assert ends
     """
     process = start(body, tmp_path / "report")
-    assert process.communicate(timeout=120) == ("", "")
+    assert process.communicate(timeout=30) == ("", "")
     assert process.returncode == 128 + signal.SIGTERM
 
 
@@ -92,7 +92,7 @@ def test_what_nohup_ignores_stays_ignored(tmp_path: Path) -> None:
         print("goes on")
     """
     process = start(body, tmp_path / "report")
-    said, _ = process.communicate(timeout=120)
+    said, _ = process.communicate(timeout=30)
     assert (process.returncode, said) == (0, "goes on\n")
 
 
@@ -125,7 +125,7 @@ def test_a_signal_that_a_finalizer_loses_comes_again(
             Path(sys.argv[1]).touch()
     """
     process = start(body, report)
-    said, _ = process.communicate(timeout=120)
+    said, _ = process.communicate(timeout=30)
     assert (process.returncode, said) == (status, "goes on\n")
     assert report.exists()
 
@@ -140,7 +140,7 @@ def test_what_else_goes_wrong_in_a_finalizer_is_told(tmp_path: Path) -> None:
         Untidy()
     """
     process = start(body, tmp_path / "report")
-    _, said = process.communicate(timeout=120)
+    _, said = process.communicate(timeout=30)
     assert process.returncode == 0
     assert "ValueError: left lying about" in said
 
@@ -155,5 +155,5 @@ def test_in_another_thread_signals_are_left_alone(tmp_path: Path) -> None:
     thread.start()
     thread.join()
     """
-    said, _ = start(body, tmp_path / "report").communicate(timeout=120)
+    said, _ = start(body, tmp_path / "report").communicate(timeout=30)
     assert said == "True\n"

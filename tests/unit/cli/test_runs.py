@@ -77,13 +77,13 @@ def test_a_run_cut_off_goes_on_and_loses_nothing(
     toys.add("good", "slow")
     toys.board(blocks=3)
     process = toys.start("run", "toys", "--json")
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 60
     while not _lines(toys, "trials.jsonl") >= 3:
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < deadline
         time.sleep(0.02)
     process.send_signal(ending)
-    _, said = process.communicate(timeout=120)
+    _, said = process.communicate(timeout=30)
     in_order = ending is not signal.SIGKILL
     assert process.returncode == (128 + ending if in_order else -ending)
     _wait_gone(marked_processes, str(toys.folder))
@@ -110,7 +110,7 @@ def _lines(toys: ToyProject, name: str) -> int:
 
 
 def _wait_gone(marked_processes: Callable[[str], list[int]], mark: str) -> None:
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 15
     while left := marked_processes(mark):
         assert time.monotonic() < deadline, f"still there: {left}"
         time.sleep(0.05)
