@@ -1,4 +1,8 @@
-"""The command line: options are read here, and the work is done elsewhere."""
+"""The command line: options are read here, and the work is done elsewhere.
+
+Each command imports what it works with when it is called, so that ``--help`` and a shell that
+completes a word do not wait for what others need.
+"""
 
 from __future__ import annotations
 
@@ -11,25 +15,15 @@ import typer
 
 from servemark import __version__
 from servemark.cli.attack import attack_command
-from servemark.cli.calibrating import calibrate_engine
-from servemark.cli.clustering import resume_on_cluster, run_new_on_cluster
-from servemark.cli.comparing import compare_command
+from servemark.cli.compare import compare_command
 from servemark.cli.completing import complete_board, complete_contestant, complete_run
 from servemark.cli.console import complaints, hush
-from servemark.cli.creating import new_contestant
 from servemark.cli.dashboard import ui_command
 from servemark.cli.ending import ended_in_order
-from servemark.cli.listing import prepare_contestants, show_contestants
-from servemark.cli.modelling import app as model_app
+from servemark.cli.model import app as model_app
 from servemark.cli.project import Project, find_project
 from servemark.cli.publishing import publish_command
-from servemark.cli.reporting import export_report, show_report, show_schema
-from servemark.cli.running import run_new, run_resumed, say_done
-from servemark.cli.training import train_model
-from servemark.cli.verifying import verify_contestants
 from servemark.errors import ServemarkError, UsageError
-from servemark.records import Battery
-from servemark.store import find_run
 
 FAILED = 1
 USED_WRONGLY = 2
@@ -70,6 +64,8 @@ def _print_version(wanted: bool) -> None:
 
 def _print_schema(wanted: bool) -> None:
     if wanted:
+        from servemark.cli.reporting import show_schema
+
         show_schema()
         raise typer.Exit
 
@@ -100,6 +96,8 @@ def common(
 @app.command("list")
 def list_command(context: typer.Context, as_json: AsJson = False) -> None:
     """Contestants: ready, or what is missing and the command that gets it."""
+    from servemark.cli.listing import show_contestants
+
     show_contestants(_project(context), as_json)
 
 
@@ -114,6 +112,8 @@ def new_command(
     as_json: AsJson = False,
 ) -> None:
     """Make a contestant that passes verify at once, for you to put your framework in."""
+    from servemark.cli.creating import new_contestant
+
     new_contestant(_project(context), name, template, as_json)
 
 
@@ -126,6 +126,8 @@ def prepare(
     _quiet: Quiet = False,
 ) -> None:
     """Build and install what contestants need (their first runtime unless named)."""
+    from servemark.cli.listing import prepare_contestants
+
     _exit_by(prepare_contestants(_project(context), names or [], runtimes or [], as_json))
 
 
@@ -147,9 +149,11 @@ def verify(
     _quiet: Quiet = False,
 ) -> None:
     """Contract, golden set and failures, from start to stop."""
-    project, settings = _project(context), Battery() if battery else None
+    from servemark.cli.verifying import verify_contestants
+
+    project = _project(context)
     _exit_by(
-        verify_contestants(project, names or [], runtimes or [], model, golden, as_json, settings)
+        verify_contestants(project, names or [], runtimes or [], model, golden, battery, as_json)
     )
 
 
@@ -188,6 +192,9 @@ def run(
     _quiet: Quiet = False,
 ) -> None:
     """Prepare, verify and measure a board; leave a run folder with its reports."""
+    from servemark.cli.reporting import show_report
+    from servemark.cli.running import run_new, run_resumed, say_done
+
     project = _project(context)
     if generators > 1 and cluster is None:
         raise UsageError("Several generators need several machines: give --cluster, too.")
@@ -197,12 +204,16 @@ def run(
         if cluster is None:
             folder = run_resumed(project, resume)
         else:
+            from servemark.cli.clustering import resume_on_cluster
+
             folder = resume_on_cluster(project, cluster, generators, resume)
     else:
         command = shlex.join(["servemark", *sys.argv[1:]])
         if cluster is None:
             folder = run_new(project, board, only or [], command, model)
         else:
+            from servemark.cli.clustering import run_new_on_cluster
+
             folder = run_new_on_cluster(
                 project, cluster, generators, board, only or [], command, model
             )
@@ -260,6 +271,9 @@ def report(
         raise UsageError("Choose one of --html, --md and --json.")
     if output is not None and not kinds:
         raise UsageError("With --output, say what to write: --html, --md or --json.")
+    from servemark.cli.reporting import export_report, show_report
+    from servemark.store import find_run
+
     folder = find_run(_project(context).runs, name)
     if exports:
         export_report(folder, exports)
@@ -289,6 +303,8 @@ def train(
     ] = None,
 ) -> None:
     """Train a model and export it in every format."""
+    from servemark.cli.training import train_model
+
     train_model(_project(context), model, out, data, subset, epochs)
 
 
@@ -311,6 +327,8 @@ def calibrate(
     as_json: AsJson = False,
 ) -> None:
     """Hold the load engine against a server whose times are known, beside other generators."""
+    from servemark.cli.calibrating import calibrate_engine
+
     command = shlex.join(["servemark", *sys.argv[1:]])
     calibrate_engine(_project(context), quick, former, as_json, output, plot, command)
 

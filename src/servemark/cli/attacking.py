@@ -11,10 +11,10 @@ from rich.markup import escape
 
 from servemark import __version__
 from servemark.catalog import TargetRequest, load_target, requests_digest, target_requests
-from servemark.cli.console import Stages, shown_stages
 from servemark.cli.project import Project
 from servemark.cli.reporting import reports_at_the_end, write_reports
 from servemark.cli.selection import bring_engine, check_loads, check_same_place, make_engine
+from servemark.cli.stages import Stages, shown_stages
 from servemark.cli.watching import RunTalk
 from servemark.engines import LoadEngine
 from servemark.errors import UsageError

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rich.markup import escape
 
-from servemark.cli.console import indented
+from servemark.cli.stages import indented
 from servemark.records import BatteryResult
 from servemark.report.wording import plain
 

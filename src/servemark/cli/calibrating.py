@@ -9,9 +9,10 @@ from pydantic import ValidationError
 from rich.markup import escape
 from rich.table import Table
 
-from servemark.cli.console import Stages, results, shown_stages, talk
+from servemark.cli.console import results, talk
 from servemark.cli.project import Project
 from servemark.cli.selection import bring_engine, make_engine
+from servemark.cli.stages import Stages, shown_stages
 from servemark.errors import StoreError, UsageError
 from servemark.launch import available_cores, split_cores
 from servemark.plan.calibration import FULL, QUICK

@@ -9,11 +9,11 @@ from rich.markup import escape
 
 from servemark import __version__
 from servemark.catalog import Model
-from servemark.cli.console import Stages, shown_stages
 from servemark.cli.project import Project
 from servemark.cli.reporting import reports_at_the_end
 from servemark.cli.running import board_and_models, header_of, run_to_go_on_with
 from servemark.cli.selection import check_loads, choose, make_engine
+from servemark.cli.stages import Stages, shown_stages
 from servemark.cli.watching import RunTalk
 from servemark.cluster import (
     Leader,

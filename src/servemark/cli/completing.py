@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import typer
 
-from servemark.catalog.boards import board_names
 from servemark.cli.project import Project, find_project
-from servemark.store import list_runs
 
 
 def complete_board(ctx: typer.Context, incomplete: str) -> list[str]:
     """Boards of the checkout."""
+    from servemark.catalog.boards import board_names
+
     return _beginning(board_names(_project(ctx).boards), incomplete)
 
 
 def complete_run(ctx: typer.Context, incomplete: str) -> list[str]:
     """Runs, the newest first."""
+    from servemark.store import list_runs
+
     runs = [folder.path.name for folder in list_runs(_project(ctx).runs)]
     return _beginning(["latest", *reversed(runs)] if runs else [], incomplete)
 

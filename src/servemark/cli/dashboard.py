@@ -24,7 +24,6 @@ def ui_command(
     ] = False,
 ) -> None:
     """The dashboard: start and watch runs, browse them, and a playground to draw digits in."""
-    # Its web server takes longer to import than the rest of the command line.
     from servemark.ui import serve
 
     project: Project = context.obj

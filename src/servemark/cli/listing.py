@@ -10,9 +10,10 @@ from rich.markup import escape
 from rich.table import Table
 
 from servemark.catalog import Contestant, select_contestants, suggestion
-from servemark.cli.console import results, shown_stages
+from servemark.cli.console import results
 from servemark.cli.project import Project
 from servemark.cli.selection import Field, missing_programs, prepared_field
+from servemark.cli.stages import shown_stages
 from servemark.errors import UsageError
 from servemark.prepare import Prepared, environment_of, inspect
 from servemark.records import Settings, Variant
@@ -24,10 +25,11 @@ _WORDS = {"ready": "ready", "built": "ready", "stale": "not prepared", "failed":
 def show_contestants(project: Project, as_json: bool) -> None:
     """Every contestant: ready, or what is missing and the command that gets it."""
     toolbox = project.toolbox()
-    states = [
-        inspect(environment_of(project.home, contestant, contestant.manifest.runtimes[0]), toolbox)
+    environments = [
+        environment_of(project.home, contestant, contestant.manifest.runtimes[0])
         for contestant in project.contestants().values()
     ]
+    states = inspect(environments, toolbox)
     if as_json:
         print(json.dumps([_as_document(state) for state in states], indent=2))
         return

@@ -1,4 +1,4 @@
-"""``servemark model``: the models that are there, and the user's own."""
+"""The models that are there, and the user's own."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import json
 import re
 import shlex
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Optional
+from typing import Any
 
-import typer
 from pydantic import ValidationError
 from rich.markup import escape
 from rich.table import Table
@@ -23,20 +23,9 @@ from servemark.errors import UsageError
 from servemark.prepare.adding import AddedModel, Said, add_model
 from servemark.units import format_bytes
 
-app = typer.Typer(
-    name="model",
-    help="The models that contestants can serve, and your own.",
-    no_args_is_help=True,
-)
 
-
-@app.command("list")
-def list_models(
-    context: typer.Context,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
-) -> None:
-    """The models: what they take, their formats, and what makes those that are not made yet."""
-    project: Project = context.obj
+def show_models(project: Project, as_json: bool) -> None:
+    """What each model takes, its formats, and what makes those that are not made yet."""
     rows = [_entry(project, name) for name in model_names(project.models)]
     if as_json:
         print(json.dumps(rows, indent=2))
@@ -70,82 +59,28 @@ def _entry(project: Project, name: str) -> dict[str, Any]:
     }
 
 
-@app.command("add")
-def add(
-    context: typer.Context,
-    file: Annotated[Path, typer.Argument(help="The model: an ONNX image classifier.")],
-    images: Annotated[Path, typer.Option(help="Folder of JPEG and PNG images to serve.")],
-    labels: Annotated[
-        Optional[Path],  # noqa: UP045 - typer reads the annotation
-        typer.Option(help="Names of the classes: a text file, one a line."),
-    ] = None,
-    name: Annotated[
-        Optional[str],  # noqa: UP045
-        typer.Option(help="Name of the model; by default that of the file."),
-    ] = None,
-    offset: Annotated[
-        Optional[str],  # noqa: UP045
-        typer.Option(help="x = (pixel + offset) · scale: one, or one a channel as -124,-116,-104."),
-    ] = None,
-    scale: Annotated[
-        Optional[str],  # noqa: UP045
-        typer.Option(help="One, or one a channel, such as 1/255. Unless given: 1/255."),
-    ] = None,
-    resize: Annotated[
-        Optional[str],  # noqa: UP045
-        typer.Option(help="nearest (unless given) or bilinear."),
-    ] = None,
-    activation: Annotated[
-        Optional[str],  # noqa: UP045
-        typer.Option(help="Of the output: softmax, logits or none; else from the graph."),
-    ] = None,
-    size: Annotated[
-        Optional[str],  # noqa: UP045
-        typer.Option(help="HEIGHTxWIDTH, where the graph leaves it open."),
-    ] = None,
-    layout: Annotated[
-        Optional[str],  # noqa: UP045
-        typer.Option(help="NCHW or NHWC, where the graph does not tell."),
-    ] = None,
-    channels: Annotated[
-        Optional[int],  # noqa: UP045
-        typer.Option(help="1 or 3, where the graph does not tell."),
-    ] = None,
-    output: Annotated[
-        Optional[str],  # noqa: UP045
-        typer.Option(help="Name of the output, where there are several."),
-    ] = None,
-    answer: Annotated[
-        Optional[str],  # noqa: UP045
-        typer.Option(help="Name of the answer's field; 'class' unless given."),
-    ] = None,
-    title: Annotated[
-        Optional[str],  # noqa: UP045
-        typer.Option(help="For reports; the file's name unless given."),
-    ] = None,
-    replace: Annotated[
-        bool, typer.Option("--replace", help="Replace the model of that name.")
-    ] = False,
-    board: Annotated[
-        Optional[str],  # noqa: UP045
-        typer.Option("--run", metavar="BOARD", help="Then measure this board with the model."),
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
+def make_model(
+    project: Project,
+    file: Path,
+    images: Path,
+    labels: Path | None,
+    name: str | None,
+    replace: bool,
+    settings: Mapping[str, Any],
+    board: str | None,
+    as_json: bool,
 ) -> None:
-    """Make a model of an ONNX file and a folder of images, for every contestant to serve."""
-    project: Project = context.obj
+    """Make a model of an ONNX file, show what it is, and measure ``board`` with it where one is
+    named. ``settings``: what ``Said`` holds, as it was typed. Raises ``UsageError`` or
+    ``PrepareError``."""
     said = _said(
-        title=title,
-        layout=layout,
-        size=_size(size),
-        channels=channels,
-        offset=_numbers("--offset", offset),
-        scale=_numbers("--scale", scale),
-        resize=resize,
-        activation=activation,
-        output=output,
-        answer=answer,
-        labels=_lines(labels),
+        **{
+            **settings,
+            "size": _size(settings["size"]),
+            "offset": _numbers("--offset", settings["offset"]),
+            "scale": _numbers("--scale", settings["scale"]),
+            "labels": _lines(labels),
+        }
     )
     wanted = _name(project, file, name, replace)
     if not images.is_dir():

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
-from servemark.cli.console import Stages, results, talk
+from servemark.cli.console import results, talk
 from servemark.cli.project import Project
 
 if TYPE_CHECKING:
+    from servemark.cli.stages import Stages
     from servemark.report.site.publish import Published
 
 
@@ -29,7 +30,8 @@ def publish_command(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
 ) -> None:
     """Make a static site over many runs; only what is new is read and written."""
-    from servemark.report.site.publish import publish  # it needs the charting library
+    from servemark.cli.stages import Stages
+    from servemark.report.site.publish import publish
 
     project: Project = context.obj
     with Stages() as stages:

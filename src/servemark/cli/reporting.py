@@ -10,7 +10,8 @@ from pathlib import Path
 
 from rich.markup import escape
 
-from servemark.cli.console import Stages, results, talk
+from servemark.cli.console import results, talk
+from servemark.cli.stages import Stages
 from servemark.errors import ServemarkError, StoreError
 from servemark.report import (
     REPORTS,

@@ -10,7 +10,7 @@ from rich.markup import escape
 
 from servemark import __version__
 from servemark.catalog import Model, load_board
-from servemark.cli.console import Stages, shown_stages, talk
+from servemark.cli.console import talk
 from servemark.cli.project import Project
 from servemark.cli.reporting import reports_at_the_end
 from servemark.cli.selection import (
@@ -24,6 +24,7 @@ from servemark.cli.selection import (
     make_workbench,
     prepared_field,
 )
+from servemark.cli.stages import Stages, shown_stages
 from servemark.cli.watching import RunTalk
 from servemark.engines import LoadEngine
 from servemark.errors import PrepareError, UsageError

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from servemark.catalog import Contestant, Model, select_contestants, suggestion
-from servemark.cli.console import PrepareTalk, Stages
 from servemark.cli.project import Project
+from servemark.cli.stages import PrepareTalk, Stages
 from servemark.engines import ENGINES, LoadEngine
 from servemark.errors import UsageError
 from servemark.launch import available_cores, split_cores

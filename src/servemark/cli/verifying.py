@@ -11,10 +11,11 @@ from rich.markup import escape
 
 from servemark.catalog import Contestant, Model, select_contestants
 from servemark.cli.battering import battery_lines
-from servemark.cli.console import indented, results, shown_stages
+from servemark.cli.console import results
 from servemark.cli.listing import variants_of
 from servemark.cli.project import Project
 from servemark.cli.selection import Field, cores_for, make_engine, make_workbench, prepared_field
+from servemark.cli.stages import indented, shown_stages
 from servemark.plan import obstacle
 from servemark.records import (
     Battery,
@@ -35,11 +36,11 @@ def verify_contestants(
     runtimes: Sequence[str],
     model_name: str,
     golden_images: int | None,
+    with_battery: bool,
     as_json: bool,
-    battery: Battery | None = None,
 ) -> bool:
     """Every line of the contract for every server of them, and the battery of bad inputs where it
-    is given. Returns whether all passed."""
+    is wanted. Returns whether all passed."""
     contestants = project.contestants()
     model = project.model(model_name)
     chosen = select_contestants(contestants, names or ["*"])
@@ -60,8 +61,8 @@ def verify_contestants(
                 stages.say(_headline(verification))
                 for line in _faults(verification):
                     stages.say(line)
-            if battery is not None and verification.failure is None:
-                batteries.append(put_to_battery(bench, variant, battery, Path(logs)))
+            if with_battery and verification.failure is None:
+                batteries.append(put_to_battery(bench, variant, Battery(), Path(logs)))
                 for line in [] if as_json else battery_lines(batteries[-1]):
                     stages.say(line)
             stages.step()

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from servemark.cli.battering import battery_lines
-from servemark.cli.console import Stages, indented
+from servemark.cli.stages import Stages, indented
 from servemark.plan import Outlook
 from servemark.records import (
     BatteryResult,

@@ -111,8 +111,17 @@ def environment_of(home: Path, contestant: Contestant, runtime: str) -> Environm
     return Environment(contestant, runtime, home / "envs" / key, home / "logs" / f"build-{key}.log")
 
 
-def inspect(environment: Environment, toolbox: Toolbox) -> Prepared:
-    """Whether the environment is ready, without changing anything."""
+def inspect(environments: Sequence[Environment], toolbox: Toolbox) -> list[Prepared]:
+    """Whether each environment is ready, without changing anything."""
+    _look_around(environments, toolbox)
+    return [_inspect(environment, toolbox) for environment in environments]
+
+
+def _look_around(environments: Iterable[Environment], toolbox: Toolbox) -> None:
+    toolbox.look_all(need for each in environments for need in _needs(each).items())
+
+
+def _inspect(environment: Environment, toolbox: Toolbox) -> Prepared:
     tools = [toolbox.look(name, need) for name, need in _needs(environment).items()]
     missing = [tool for tool in tools if tool.version is None]
     if missing:
@@ -138,6 +147,7 @@ def prepare_all(
         on_start(environment)
         return _prepare(environment, toolbox, cancelled)
 
+    _look_around(distinct.values(), toolbox)
     with ThreadPoolExecutor(max_workers=jobs) as pool:
         futures = [pool.submit(work, environment) for environment in distinct.values()]
         try:

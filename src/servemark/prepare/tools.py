@@ -10,7 +10,8 @@ import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,6 +63,18 @@ class Toolbox:
         with self._lock:
             return self._look(name, need)
 
+    def look_all(self, needs: Iterable[tuple[str, Need]]) -> None:
+        """Look for all of them at the same time, so that ``look`` has its answers at once: some
+        tools take a fraction of a second to say their version."""
+        with self._lock, ThreadPoolExecutor() as pool:
+            unknown = {_key(need): (name, need) for name, need in needs}
+            for key in self._found.keys() & unknown.keys():
+                del unknown[key]
+            for _, need in unknown.values():
+                self._pin(need)
+            found = pool.map(lambda each: self._probe(*each), unknown.values())
+            self._found.update(zip(unknown, found, strict=True))
+
     def bring(self, name: str, need: Need) -> Tool:
         """The tool, installed from a wheel or with apt where it is missing and that may be done."""
         with self._lock:
@@ -76,12 +89,15 @@ class Toolbox:
             return tool
 
     def _look(self, name: str, need: Need) -> Tool:
-        if need.wheel is not None:
-            self._pinned |= {_folder_name(need.wheel)}
-        key = need.model_dump_json()
+        self._pin(need)
+        key = _key(need)
         if key not in self._found:
             self._found[key] = self._probe(name, need)
         return self._found[key]
+
+    def _pin(self, need: Need) -> None:
+        if need.wheel is not None:
+            self._pinned |= {_folder_name(need.wheel)}
 
     def _is_outdated(self, folder: Path) -> bool:
         """Whether it was brought for a need that names another version now."""
@@ -205,6 +221,10 @@ def locked(path: Path) -> Iterator[None]:
     with path.open("w") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield
+
+
+def _key(need: Need) -> str:
+    return need.model_dump_json()
 
 
 def _folder_name(wheel: Wheel) -> str:

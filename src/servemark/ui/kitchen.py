@@ -145,18 +145,21 @@ class Kitchen:
             return self._dishes[1], self._dishes[2]
         toolbox = self._checkout.toolbox()
         self._contestants = self._checkout.contestants()
-        found, missing = [], 0
-        for contestant in self._contestants.values():
-            for runtime in contestant.manifest.runtimes:
-                environment = environment_of(self._checkout.home, contestant, runtime)
-                built = environment.folder.is_dir()
-                if not built or inspect(environment, toolbox).state != "ready":
-                    missing += 1
-                    continue
-                found += [
-                    Dish(variant, contestant.manifest.title, contestant.language.manifest.title)
-                    for variant in contestant.variants([runtime], Settings())
-                ]
+        environments = [
+            environment_of(self._checkout.home, contestant, runtime)
+            for contestant in self._contestants.values()
+            for runtime in contestant.manifest.runtimes
+        ]
+        built = [each for each in environments if each.folder.is_dir()]
+        ready = [each for each in inspect(built, toolbox) if each.state == "ready"]
+        found = []
+        for each in ready:
+            contestant, runtime = each.environment.contestant, each.environment.runtime
+            found += [
+                Dish(variant, contestant.manifest.title, contestant.language.manifest.title)
+                for variant in contestant.variants([runtime], Settings())
+            ]
+        missing = len(environments) - len(ready)
         self._dishes = (time.monotonic(), found, missing)
         return found, missing
 

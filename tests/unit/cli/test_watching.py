@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from servemark.cli.console import Stages
+from servemark.cli.stages import Stages
 from servemark.cli.watching import RunTalk, View
 from servemark.plan import Outlook, Plan
 from servemark.records import Board, TrialResult

@@ -135,6 +135,7 @@ def test_looking_changes_nothing(toys: ToyProject) -> None:
     toys.add("good")
     contestant = load_contestants(toys.folder / "contestants")["toy/good"]
     home = toys.folder / "home"
-    state = inspect(environment_of(home, contestant, "numpy"), Toolbox(home, dict(os.environ)))
+    environment = environment_of(home, contestant, "numpy")
+    (state,) = inspect([environment], Toolbox(home, dict(os.environ)))
     assert (state.state, state.remedy) == ("stale", "servemark prepare")
     assert not Path(home).exists()

@@ -60,6 +60,20 @@ def test_a_probe_that_fails_means_that_the_tool_is_missing(tmp_path: Path) -> No
     assert toolbox(tmp_path, tmp_path / "bin").look("go", Need(probe="go version")).version is None
 
 
+def test_several_tools_are_asked_at_the_same_time_and_once(tmp_path: Path) -> None:
+    waits = "for _ in $(seq 500); do [ -e {0} ] && break; sleep 0.02; done; [ -e {0} ]"
+    for own, other in (("left", "right"), ("right", "left")):
+        program(tmp_path / "bin", own, "1.2")
+        path = tmp_path / "bin" / own
+        mine, others = tmp_path / own, tmp_path / other
+        path.write_text(f"#!/bin/sh\necho asked >> {mine}\n{waits.format(others)} && echo 1.2")
+    box = Toolbox(tmp_path, {"PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}"})
+    needs = {name: Need(probe=name) for name in ("left", "right")}
+    box.look_all(needs.items())
+    assert [box.look(name, need).version for name, need in needs.items()] == ["1.2", "1.2"]
+    assert [(tmp_path / name).read_text() for name in needs] == ["asked\n", "asked\n"]
+
+
 def test_where_apt_may_not_install_the_reason_is_given(tmp_path: Path) -> None:
     """No apt-get on the path: nothing can be installed, and the remedy stays."""
     tool = toolbox(tmp_path, tmp_path / "none").bring("R", Need(probe="R", apt=("r-base",)))
