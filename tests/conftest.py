@@ -14,6 +14,7 @@ import pytest
 
 from servemark.catalog import Model, load_contestants, load_model
 from servemark.launch import Launch
+from servemark.prepare.tools import locked
 from servemark.records import Variant
 
 # What runs in the background ignores SIGINT, and so would every program that a test interrupts.
@@ -58,10 +59,15 @@ def mnist() -> Model:
 
 
 class ToyProject:
-    """A checkout whose contestants are toys: ``toy/<mode>`` for each mode asked for."""
+    """A checkout whose contestants are toys: ``toy/<mode>`` for each mode asked for. It is made
+    where it is not there yet."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        if not folder.exists():
+            self._make(folder)
+
+    def _make(self, folder: Path) -> None:
         (folder / "contestants" / "toy").mkdir(parents=True)
         (folder / "boards").mkdir()
         (folder / "models").symlink_to(ROOT / "models")
@@ -123,6 +129,19 @@ class ToyProject:
     def runs(self) -> list[Path]:
         """The folders of its runs, oldest first; one that is being made is none yet."""
         return [header.parent for header in sorted((self.folder / "runs").glob("*/run.json"))]
+
+
+def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
+    """What ``make`` puts into a folder of that name: once, however many workers ask for it."""
+    place = factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        place = place.parent
+    folder, made = place / name, place / f"{name}.made"
+    with locked(place / f"{name}.lock"):
+        if not made.exists():
+            make(folder)
+            made.touch()
+    return folder
 
 
 @pytest.fixture

@@ -11,8 +11,7 @@ from pathlib import Path
 import pytest
 
 from servemark.catalog import load_model
-from servemark.prepare.tools import locked
-from tests.conftest import ROOT
+from tests.conftest import ROOT, made_once
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -29,16 +28,12 @@ def servemark(*arguments: str, **environment: str) -> subprocess.CompletedProces
 @pytest.fixture(scope="module")
 def retrained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model that was trained once, whatever number of workers carry out the tests."""
-    place = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        place = place.parent
-    folder, made = place / "retrained", place / "retrained.made"
-    with locked(place / "retrained.lock"):
-        if not made.exists():
-            done = servemark("train", "--out", str(folder), "--subset", "2000", "--epochs", "2")
-            assert done.returncode == 0, done.stderr
-            made.touch()
-    return folder
+
+    def train(folder: Path) -> None:
+        done = servemark("train", "--out", str(folder), "--subset", "2000", "--epochs", "2")
+        assert done.returncode == 0, done.stderr
+
+    return made_once(tmp_path_factory, "retrained", train)
 
 
 def test_every_format_is_written(retrained: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import time
 from collections.abc import Callable
@@ -13,25 +14,43 @@ import pytest
 
 import servemark
 from servemark.store import RunFolder
-from tests.conftest import ToyProject
+from tests.conftest import ToyProject, made_once
 
 
 def report_of(text: str) -> Any:
     return json.loads(text)
 
 
-def test_a_run_leaves_a_report_of_everything_it_measured(toys: ToyProject) -> None:
-    toys.add("good", "slow")
-    toys.board()
-    done = toys.call("run", "toys", "--json")
-    assert done.returncode == 0, done.stderr
-    report = report_of(done.stdout)
+@pytest.fixture(scope="module")
+def finished_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project with a run of two toys, made once."""
+
+    def make(folder: Path) -> None:
+        toys = ToyProject(folder)
+        toys.add("good", "slow")
+        toys.board()
+        done = toys.call("run", "toys", "--json")
+        assert done.returncode == 0, done.stderr
+        (folder / "printed.json").write_text(done.stdout)
+
+    return made_once(tmp_path_factory, "finished", make)
+
+
+@pytest.fixture
+def finished(finished_once: Path, tmp_path: Path) -> ToyProject:
+    """A copy of that project, to do with as a test likes."""
+    return ToyProject(shutil.copytree(finished_once, tmp_path / "project", symlinks=True))
+
+
+def test_a_run_leaves_a_report_of_everything_it_measured(finished: ToyProject) -> None:
+    printed = (finished.folder / "printed.json").read_text()
+    report = report_of(printed)
     assert report["finished"]
     assert report["finished_trials"] == 8
     assert {each["state"] for each in report["competitors"]} == {"measured"}
     order = [each["variant"] for each in report["results"] if each["cell"] == "get/c2"]
     assert order == ["toy/good@builtin+numpy", "toy/slow@builtin+numpy"]
-    (folder,) = toys.runs()
+    (folder,) = finished.runs()
     assert json.loads((folder / "report.json").read_text()) == report
     assert (folder / "report.html").stat().st_size > 1000
     assert "toy/good" in (folder / "report.md").read_text()
@@ -116,29 +135,23 @@ def _wait_gone(marked_processes: Callable[[str], list[int]], mark: str) -> None:
         time.sleep(0.05)
 
 
-def test_a_finished_run_has_nothing_to_go_on_with(toys: ToyProject) -> None:
-    toys.add("good")
-    toys.board(blocks=1)
-    toys.call("run", "toys")
-    before = (toys.runs()[0] / "trials.jsonl").read_bytes()
-    assert toys.call("run", "--resume", "latest").returncode == 0
-    assert (toys.runs()[0] / "trials.jsonl").read_bytes() == before
+def test_a_finished_run_has_nothing_to_go_on_with(finished: ToyProject) -> None:
+    before = (finished.runs()[0] / "trials.jsonl").read_bytes()
+    assert finished.call("run", "--resume", "latest").returncode == 0
+    assert (finished.runs()[0] / "trials.jsonl").read_bytes() == before
 
 
 @pytest.mark.parametrize("changed", ["its source", "the command of its server"])
 def test_a_run_whose_contestant_has_changed_is_not_gone_on_with(
-    toys: ToyProject, changed: str
+    finished: ToyProject, changed: str
 ) -> None:
-    toys.add("good")
-    toys.board(blocks=1)
-    toys.call("run", "toys")
-    language = toys.folder / "contestants" / "toy"
+    language = finished.folder / "contestants" / "toy"
     if changed == "its source":
         (language / "good" / "extra.txt").write_text("new")
     else:
         manifest = language / "runtime.toml"
         manifest.write_text(manifest.read_text().replace(" {app}", " {app} --faster"))
-    done = toys.call("run", "--resume", "latest")
+    done = finished.call("run", "--resume", "latest")
     assert done.returncode == 2
     assert "'toy/good' has changed since the run was begun" in done.stderr
 
@@ -151,16 +164,13 @@ def test_a_run_whose_contestant_has_changed_is_not_gone_on_with(
     ],
 )
 def test_a_run_is_not_gone_on_with_on_another_machine_or_other_cores(
-    toys: ToyProject, part: str, change: dict[str, object], said: str
+    finished: ToyProject, part: str, change: dict[str, object], said: str
 ) -> None:
-    toys.add("good")
-    toys.board(blocks=1)
-    toys.call("run", "toys")
-    (folder,) = toys.runs()
+    (folder,) = finished.runs()
     header = json.loads((folder / "run.json").read_text())
     header[part] |= change
     (folder / "run.json").write_text(json.dumps(header))
-    done = toys.call("run", "--resume", "latest")
+    done = finished.call("run", "--resume", "latest")
     assert done.returncode == 2
     assert f"{folder.name} cannot be gone on with here ({said}" in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
