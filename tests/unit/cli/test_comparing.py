@@ -10,6 +10,7 @@ from collections.abc import Callable
 import pytest
 
 from servemark.cli.app import main
+from servemark.report.gates import GATES
 from tests.conftest import ToyProject
 from tests.unit.report.comparison_runs import FLASK, MACHINE, make_run, steady
 
@@ -51,6 +52,11 @@ def test_a_comparison_is_shown_and_is_no_failure(slower_flask: ToyProject) -> No
     assert done.returncode == 0, done.stderr
     assert "B is slower for 1 of 4 variants (form, 16 connections)." in done.stdout
     assert done.stderr == ""
+
+
+def test_the_help_names_every_gate(compare: Compare) -> None:
+    said = " ".join(compare("--help").stdout.replace("│", " ").split())
+    assert f"Several times for several of {', '.join(GATES)}." in said
 
 
 @pytest.mark.usefixtures("slower_flask")

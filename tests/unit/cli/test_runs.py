@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import shutil
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -260,6 +263,15 @@ def test_a_failed_build_names_the_contestant_and_shows_its_log(toys: ToyProject)
     report = report_of(toys.call("run", "toys", "--json").stdout)
     assert [each["name"] for each in report["excluded"]] == ["toy/slow@builtin+numpy"]
     assert {each["variant"] for each in report["results"]} == {"toy/good@builtin+numpy"}
+
+
+def test_options_and_help_do_not_wait_for_what_commands_work_with() -> None:
+    heavy = ("altair", "numpy", "pyarrow", "pydantic", "uvicorn")
+    look = "import sys, servemark.cli.app; print(*sys.modules)"
+    found = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=True)
+    assert not {*heavy} & {*found.stdout.split()}
+    for name in heavy:
+        assert importlib.util.find_spec(name), name
 
 
 def test_the_version_is_printed_without_a_command(toys: ToyProject) -> None:
