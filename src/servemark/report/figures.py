@@ -73,3 +73,8 @@ def ratio_between(a: Mapping[int, float], b: Mapping[int, float]) -> Ratio | Non
     blocks = sorted(a.keys() & b.keys())
     found = compare_paired([a[block] for block in blocks], [b[block] for block in blocks])
     return None if found is None else ratio_of(found)
+
+
+def quotient(value: float, base: float) -> float | None:
+    """``value`` ÷ ``base``; ``None`` where the base is 0."""
+    return value / base if base else None

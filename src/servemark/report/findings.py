@@ -1,18 +1,16 @@
-"""What a run says, as every kind of report says it: the ranking, the answer, the warnings."""
+"""What a run says, as every kind of report says it: the ranking, and the figures beside it."""
 
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from servemark.records import Gate
-from servemark.report.figures import ratio_between
+from servemark.report.figures import quotient, ratio_between
 from servemark.report.model import (
     Competitor,
     Figure,
     FoundCapacity,
-    Problem,
     Ratio,
     Report,
     ReportedCell,
@@ -20,24 +18,14 @@ from servemark.report.model import (
 )
 from servemark.report.wording import (
     cell_title,
-    count,
-    factor,
-    listing,
     load_id,
-    number,
-    percent,
     place,
     plain,
     short_names,
-    workload_name,
-    workload_phrase,
 )
-from servemark.stats import CPU, THROUGHPUT, blocks_for, deviation
+from servemark.stats import CPU, THROUGHPUT
 
 QUESTION = "Which web server should serve my model, and what does it cost?"
-FEWEST_BLOCKS = 3
-MANY_BLOCKS = 30
-"""More than this are not worth waiting for."""
 STAGES = ("null", "receive", "decode", "full")
 """Of an answer, each with all of those before."""
 HOW_TO_READ = (
@@ -85,25 +73,6 @@ class Beyond:
 
     share_in_time: float | None
     recovery_ns: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class Trouble:
-    """A problem, said once however often it came up."""
-
-    name: str
-    where: tuple[str, ...]
-    reason: str
-    remedy: str | None
-    log_tail: str | None
-    made_good: bool
-    """Whether measuring once more was enough, each time."""
-
-    @property
-    def place(self) -> str:
-        """Where it came up, cut to what fits on a line."""
-        more = f" and {len(self.where) - 2} more" if len(self.where) > 2 else ""
-        return "; ".join(self.where[:2]) + more
 
 
 def beside(main: ReportedCell, cells: Sequence[ReportedCell]) -> list[ReportedCell]:
@@ -268,112 +237,9 @@ class Findings:
         ranked = {row.competitor.variant for row in self.ranking()}
         return [each for each in self.report.competitors if each.variant not in ranked]
 
-    def troubles(self) -> list[Trouble]:
-        """The problems, each said once with every place where it came up.
-
-        Faults of one gate differ in their figures alone: the first stands for all. A machine that
-        is not quiet is nobody's fault, and said once; so is what one gate found in trials that were
-        right when they were measured once more, which comes last.
-        """
-        groups: dict[tuple[str, ...], list[Problem]] = {}
-        for problem in sorted(self.report.problems, key=lambda each: each.made_good):
-            if problem.gate == Gate.QUIET_MACHINE:
-                key: tuple[str, ...] = (problem.gate,)
-            elif problem.made_good:
-                key = (problem.gate or "", "made good")
-            elif problem.gate is None or problem.gate == Gate.COMPLETED:
-                key = (problem.name, problem.reason, problem.remedy or "")
-            else:
-                key = (problem.name, problem.gate)
-            groups.setdefault(key, []).append(problem)
-        return [_trouble(problems) for problems in groups.values()]
-
-    def warnings(self) -> list[str]:
-        """What makes the whole run weaker than it should be."""
-        return list(self._warnings())
-
-    def _warnings(self) -> Iterator[str]:
-        report = self.report
-        yield from (plain(note) for note in report.notes)
-        if report.cores.warning:
-            yield plain(report.cores.warning)
-        if not report.finished:
-            yield (
-                "The board is not done: the run goes on, or was cut off (--resume goes on with it)."
-            )
-        if report.given_up:
-            names = listing([self.names[each] for each in report.given_up if each in self.names])
-            yield f"Given up after failing twice in a row: {names}."
-        if report.blocks < FEWEST_BLOCKS:
-            yield (
-                f"Only {count(report.blocks, 'block')}: too few to tell neighbours in the ranking "
-                f"apart. {FEWEST_BLOCKS} are the least."
-            )
-        if report.disturbed_trials:
-            so = "were not ranked" if report.quiet else "were ranked all the same"
-            yield (
-                f"The machine was not quiet in {report.disturbed_trials:,} of "
-                f"{report.finished_trials:,} trials, which {so}."
-            )
-        loose = self.imprecise()
-        if loose and report.finished and report.blocks >= FEWEST_BLOCKS:
-            total = sum(result.precise is not None for result in report.results)
-            yield (
-                f"{len(loose)} of {total} throughputs are not known to the "
-                f"± {100 * report.half_width:g} % that the board asks for: its blocks or its time "
-                f"were used up. They are marked ≈.{self._what_it_takes(loose)}"
-            )
-
-    def _what_it_takes(self, loose: Sequence[Result]) -> str:
-        """How noisy the blocks of these are, and what that means for the width asked for."""
-        found = [deviation(list(each.throughput_by_block.values())) for each in loose]
-        noise = statistics.median([each for each in found if each is not None] or [0.0])
-        if noise == 0:
-            return ""
-        half_width = self.report.half_width
-        blocks = blocks_for(half_width, noise)
-        said = (
-            f" Their answers per second differ by {percent(noise)} from block to block (standard "
-            f"deviation, in the median): ± {100 * half_width:g} % would take some "
-            f"{count(blocks, 'block')}"
-        )
-        return (
-            f"{said}, so a quieter machine is what helps." if blocks > MANY_BLOCKS else f"{said}."
-        )
-
-    def imprecise(self) -> list[Result]:
-        """The results whose throughput is not known as closely as the board asks."""
-        return [
-            result for result in self.report.results if result.precise is False and result.figures
-        ]
-
     def cell(self, cell: str) -> ReportedCell:
         """The cell of that id."""
         return self._cells[cell]
-
-    def capacity_headline(self) -> str | None:
-        """Who sustains the highest rate within the objective, in a sentence."""
-        slo = self.report.slo
-        found = [each for each in self.report.capacities if each.rate_per_s is not None]
-        if slo is None or not self.report.capacities:
-            return None
-        held = f"Held to {slo.percentile:g} % right answers within {slo.bound_ms:g} ms"
-        if not found:
-            tried = count(len(self.report.capacities), "variant")
-            return f"{held}, no rate was found for any of {tried}."
-        first = found[0]
-        assert first.rate_per_s is not None
-        said = (
-            f"{held}, {self.names[first.variant]} sustains "
-            f"{number(first.rate_per_s.value, '1/s')} a second"
-        )
-        last = found[-1]
-        if last is not first and last.rate_per_s is not None:
-            times = factor(_ratio(first.rate_per_s.value, last.rate_per_s.value))
-            said += f", {times} what {self.names[last.variant]} does"
-        known = {each.variant for each in found}
-        missing = len([variant for variant in self.order() if variant not in known])
-        return f"{said}. For {count(missing, 'other')} none was found." if missing else f"{said}."
 
     def capacity_note(self, capacity: FoundCapacity) -> str | None:
         """Why there is no capacity, or why it is not sure: the first reason of several."""
@@ -401,7 +267,7 @@ class Findings:
         if not loops:
             return None
         figure = self.figure(capacity.variant, max(loops, key=lambda cell: cell.connections).id)
-        return None if figure is None else _ratio(capacity.rate_per_s.value, figure.value)
+        return None if figure is None else quotient(capacity.rate_per_s.value, figure.value)
 
     def p99_at_capacity(self, capacity: FoundCapacity) -> float | None:
         """p99 of the response time in the slices near the capacity that met the objective."""
@@ -434,163 +300,3 @@ class Findings:
             and getattr(point, name) is not None
         ]
         return statistics.median(found) if found else None
-
-    def noise(self) -> str | None:
-        """What the A/A pairs say in a sentence."""
-        found = self.report.noise
-        if not found:
-            return None
-        largest = max(found, key=lambda each: abs(each.ratio.value - 1))
-        wrong = sum(each.different for each in found)
-        return (
-            f"Noise floor: the same server entered twice differs by up to "
-            f"{percent(largest.ratio.value - 1)} ({self.names[largest.variant]}, {largest.cell}); "
-            f"{wrong} of {len(found)} pairs would be called different."
-        )
-
-    def _main_load(self) -> str:
-        if self.main.rate_per_s is not None:
-            return f"{self.main.rate_per_s:g} requests offered a second"
-        return count(self.main.connections, "connection")
-
-    def headline(self) -> str:
-        """The answer in a sentence or two: who serves most, and by how much."""
-        rows = self._of_first_model()
-        if not rows:
-            return self._nothing_ranked()
-        if self.is_by_cost():
-            return self._cost_headline(rows)
-        first, last = rows[0], min(rows[1:], key=lambda row: row.throughput.value, default=rows[0])
-        cores = count(len(self.report.cores.server), "core")
-        where = f"on {cores} with" if self.report.cores.server else "with"
-        rate = number(first.throughput.value, "1/s")
-        said = (
-            f"For {workload_phrase(self.main.workload)}, {where} "
-            f"{self._main_load()}, {first.name} answers {rate} a second"
-        )
-        if len(rows) == 1:
-            return f"{said}{self._alone()}."
-        slowest = factor(_ratio(first.throughput.value, last.throughput.value))
-        said += f": {slowest} what {last.name} does"
-        if len(rows) > 2:
-            said += f", the slowest of {len(rows)}"
-            middle = statistics.median(row.throughput.value for row in rows)
-            said += f", and {factor(_ratio(first.throughput.value, middle))} the median"
-        return f"{said}{self._memory_beside(first, last)}."
-
-    def _memory_beside(self, first: Row, last: Row) -> str:
-        """How much memory the first takes beside the last, where both are known."""
-        mine, other = (row.result.figures.get("peak_pss_bytes") for row in (first, last))
-        share = None if mine is None or other is None else _ratio(mine.value, other.value)
-        if mine is None or share is None:
-            return ""
-        much = f"{factor(share)} the" if share >= 1.1 else f"{100 * share:.0f} % of the"
-        if 0.9 < share < 1.1:
-            much = "about the"
-        return f"; it takes {number(mine.value, 'bytes')}, {much} memory of {last.name}"
-
-    def _alone(self) -> str:
-        """What is to be said where one variant is all there is; a service of one's own may be."""
-        if self.main.workload == "target":
-            return ""
-        return "; nothing else was measured to compare it with"
-
-    def _of_first_model(self) -> list[Row]:
-        """The ranking, as far as it is of the model that comes first in it."""
-        rows = self.ranking()
-        return [row for row in rows if row.competitor.model == rows[0].competitor.model]
-
-    def _cost_headline(self, rows: Sequence[Row]) -> str:
-        first, last = rows[0], max(rows[1:], key=lambda row: row.judged.value, default=rows[0])
-        said = (
-            f"For {workload_phrase(self.main.workload)}, with {self._main_load()} to each, "
-            f"{first.name} spends {number(first.judged.value, 'ns')} of CPU time on an answer"
-        )
-        if len(rows) == 1:
-            return f"{said}{self._alone()}."
-        times = factor(_ratio(last.judged.value, first.judged.value))
-        return f"{said}; {last.name}, the dearest of {len(rows)}, {times} that."
-
-    def doubt(self) -> str | None:
-        """Who may be first as well as the winner, if anybody.
-
-        Not all that cannot be told apart from it: one that is told apart from others which are
-        better is behind them, however little is known of the two.
-        """
-        rows = self._of_first_model()
-        if not rows or rows[0].judged.blocks < 2:
-            return None
-        first = rows[0]
-        tied, best = first.result.tied_with, first.result.rank
-        near = [
-            row.name for row in rows if row.competitor.variant in tied and row.result.rank == best
-        ]
-        if not near:
-            return None
-        if len(near) > 3:
-            near = [*near[:2], f"{len(near) - 2} others"]
-        return (
-            f"But {listing(near)} cannot be told apart from {first.name}, so that first place is "
-            "shared."
-        )
-
-    def _nothing_ranked(self) -> str:
-        if not self.report.results:
-            return "Nothing has been measured yet."
-        if any(self.has(cell) for cell in self.report.cells):
-            return f"Nothing could be ranked by {cell_title(self.main)}."
-        return "No server could be ranked: every trial failed."
-
-    def upload_headline(self) -> str | None:
-        """What the upload costs, or rather by how much a test from disk flatters."""
-        pair = self.upload_pair()
-        found = {
-            self.names[variant]: cost
-            for variant in self.order()
-            if (cost := self.upload_cost(variant)) is not None
-        }
-        if not found or pair is None:
-            return None
-        said = (
-            f"Asked to read the image from disk instead of receiving it "
-            f"({workload_name('get')} ÷ {workload_name('multipart')})"
-        )
-        if len(found) == 1:
-            name, cost = next(iter(found.items()))
-            return f"{said}, {name} answers {factor(cost)} as many."
-        least, most = min(found, key=found.__getitem__), max(found, key=found.__getitem__)
-        return (
-            f"{said}, servers answer {factor(statistics.median(found.values()))} as many in the "
-            f"median, from {factor(found[least])} ({least}) to {factor(found[most])} ({most})."
-        )
-
-
-def _ratio(value: float, base: float) -> float | None:
-    return value / base if base else None
-
-
-def _trouble(problems: Sequence[Problem]) -> Trouble:
-    first = problems[0]
-    quiet = first.gate == Gate.QUIET_MACHINE
-    variants = len({problem.name for problem in problems})
-    reasons = len({problem.reason for problem in problems})
-    gate = f"{first.gate}: " if first.gate not in (None, Gate.COMPLETED) else ""
-    places = [
-        f"{each.name}, {each.where}" if quiet or variants > 1 else each.where for each in problems
-    ]
-    several = count(variants, "variant") if variants > 1 else plain(first.name)
-    return Trouble(
-        name="this machine" if quiet else several,
-        where=tuple(dict.fromkeys(plain(place) for place in places)),
-        reason=plain(gate + first.reason)
-        + (f" (and {reasons - 1} more with other figures)" if reasons > 1 else "")
-        + ("; right when measured once more" if first.made_good else ""),
-        remedy=None if first.remedy is None else plain(first.remedy),
-        log_tail=_tail(next((each.log_tail for each in problems if each.log_tail), None)),
-        made_good=first.made_good,
-    )
-
-
-def _tail(log_tail: str | None) -> str | None:
-    text = plain(log_tail or "").strip("\n")
-    return text or None

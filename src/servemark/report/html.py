@@ -12,6 +12,7 @@ from pathlib import Path
 
 from jinja2 import Environment
 
+from servemark.report import headlines
 from servemark.report import html_tables as tables
 from servemark.report.battery import MARKS, headline, reading, remarks
 from servemark.report.battery_tables import cases_tables, matrix_table
@@ -23,6 +24,7 @@ from servemark.report.model import Report
 from servemark.report.served_wording import models_sentence
 from servemark.report.tables import as_csv, tables_of
 from servemark.report.theme import schemes_for_page, style_sheet
+from servemark.report.troubles import troubles, warnings
 from servemark.report.web import charting_library, templates
 from servemark.report.wording import cell_title, count, number, plain
 
@@ -42,6 +44,13 @@ def render_html(report: Report) -> str:
             report=report,
             findings=findings,
             question=QUESTION,
+            answer=headlines.headline(findings),
+            doubt=headlines.doubt(findings),
+            upload_said=headlines.upload_headline(findings),
+            capacity_said=headlines.capacity_headline(findings),
+            noise_floor=headlines.noise_floor(findings),
+            warnings=warnings(findings),
+            troubles=troubles(report),
             how_to_read=findings.how_to_read,
             charts=gallery(findings),
             worth=choice_sentence(findings),

@@ -9,10 +9,18 @@ from servemark.records import Exclusion
 from servemark.report import nodes
 from servemark.report.battery_markdown import battery_markdown
 from servemark.report.choice_wording import choice_sentence, worth
-from servemark.report.findings import STAGES, Findings, Trouble
+from servemark.report.findings import STAGES, Findings
+from servemark.report.headlines import (
+    capacity_headline,
+    doubt,
+    headline,
+    noise_floor,
+    upload_headline,
+)
 from servemark.report.markdown_parts import code, code_block, escape
 from servemark.report.model import Report
 from servemark.report.served_wording import HEADS, models_lines, models_sentence
+from servemark.report.troubles import Trouble, troubles, warnings
 from servemark.report.wording import (
     cell_title,
     count,
@@ -41,7 +49,7 @@ def render_markdown(report: Report) -> str:
         _models(findings),
         _nodes(report),
         battery_markdown(report.battery, findings.names),
-        _problems(findings.troubles()),
+        _problems(troubles(findings.report)),
         _excluded(report.excluded),
         _machine(report),
     ]
@@ -51,12 +59,12 @@ def render_markdown(report: Report) -> str:
 def _head(findings: Findings) -> Iterator[str]:
     report = findings.report
     yield f"## {escape(report.title)}"
-    yield f"**{escape(findings.headline())}**"
-    yield escape(findings.doubt() or "")
-    yield escape(findings.capacity_headline() or "")
-    yield escape(findings.upload_headline() or "")
-    yield escape(findings.noise() or "")
-    for warning in findings.warnings():
+    yield f"**{escape(headline(findings))}**"
+    yield escape(doubt(findings) or "")
+    yield escape(capacity_headline(findings) or "")
+    yield escape(upload_headline(findings) or "")
+    yield escape(noise_floor(findings) or "")
+    for warning in warnings(findings):
         yield f"> **Warning:** {escape(warning)}"
 
 

@@ -14,9 +14,17 @@ from rich.text import Text
 
 from servemark.report.bars import end_of_scale, whiskered
 from servemark.report.battery import battery_text
-from servemark.report.findings import Findings, Row, Trouble
+from servemark.report.findings import Findings, Row
+from servemark.report.headlines import (
+    capacity_headline,
+    doubt,
+    headline,
+    noise_floor,
+    upload_headline,
+)
 from servemark.report.model import Competitor, Report
 from servemark.report.nodes import HEADS, nodes_lines
+from servemark.report.troubles import Trouble, troubles, warnings
 from servemark.report.wording import (
     factor,
     interval_of,
@@ -75,16 +83,16 @@ class _Pages:
         findings, report = self._findings, self._findings.report
         yield Text(f"{plain(report.title)} · {plain(report.run)}", style="dim")
         yield Text("")
-        yield Text(findings.headline(), style="bold")
+        yield Text(headline(findings), style="bold")
         for sentence in (
-            findings.doubt(),
-            findings.capacity_headline(),
-            findings.upload_headline(),
-            findings.noise(),
+            doubt(findings),
+            capacity_headline(findings),
+            upload_headline(findings),
+            noise_floor(findings),
         ):
             if sentence is not None:
                 yield Text(sentence)
-        for warning in findings.warnings():
+        for warning in warnings(findings):
             yield Text(f"Warning: {warning}", style="yellow")
         if findings.ranking():
             yield Text("")
@@ -223,7 +231,7 @@ class _Pages:
             yield Text("\nCapacities", style="bold")
         for name, note in notes.items():
             yield _item(name, None, note, None)
-        yield from self._troubles(findings.troubles())
+        yield from self._troubles(troubles(findings.report))
         if report.excluded:
             yield Text("\nLeft out", style="bold")
             for each in report.excluded:

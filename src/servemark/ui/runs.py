@@ -20,6 +20,7 @@ from servemark.guard import log_tail
 from servemark.records import Board
 from servemark.report import Report
 from servemark.report.findings import Findings
+from servemark.report.headlines import headline
 from servemark.store import RunFolder, list_runs
 from servemark.ui.checkout import Checkout
 from servemark.ui.following import Follower, State, is_done
@@ -253,7 +254,7 @@ def _reported(folder: RunFolder) -> tuple[str, int | None, bool | None]:
         report = Report.model_validate_json(path.read_bytes())
     except (OSError, ValueError):
         return "", None, None
-    return Findings(report).headline(), report.finished_trials, report.finished
+    return headline(Findings(report)), report.finished_trials, report.finished
 
 
 def _when(path: Path) -> int | None:

@@ -9,6 +9,7 @@ from rich.console import Console
 
 from servemark.report import build_report, render_text
 from servemark.report.findings import Findings
+from servemark.report.headlines import capacity_headline
 from servemark.report.html_tables import capacity_table
 from servemark.report.markdown import render_markdown
 from servemark.report.model import FoundCapacity, Report
@@ -66,8 +67,8 @@ def half(tmp_path_factory: pytest.TempPathFactory) -> Report:
 
 def test_the_reports_say_why_there_is_none(half: Report) -> None:
     note = "no capacity; block 1: no long slice met the SLO"
-    assert "sustains" in (Findings(half).capacity_headline() or "")
-    assert "For 1 other none was found." in (Findings(half).capacity_headline() or "")
+    assert "sustains" in (capacity_headline(Findings(half)) or "")
+    assert "For 1 other none was found." in (capacity_headline(Findings(half)) or "")
     text = text_of(half)
     assert f"python/flask: {note}" in text
     assert "(and 2 more)" in text
@@ -84,6 +85,6 @@ def test_the_reports_say_why_there_is_none(half: Report) -> None:
 
 def test_where_nobody_has_one_the_headline_says_so(tmp_path: Path) -> None:
     report = build_report(make_searched_run(tmp_path, {GO: 900.0, FLASK: 800.0}, confirming=[]))
-    assert Findings(report).capacity_headline() == (
+    assert capacity_headline(Findings(report)) == (
         "Held to 99 % right answers within 25 ms, no rate was found for any of 2 variants."
     )

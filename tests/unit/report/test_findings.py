@@ -11,7 +11,9 @@ import pytest
 from servemark.records import Board, CellGroup, Fault, Gate, Slo, TrialResult, Verdict
 from servemark.report import REPORTS, Report, build_report
 from servemark.report.findings import Findings
+from servemark.report.headlines import capacity_headline, doubt, headline, upload_headline
 from servemark.report.model import Figure, FoundCapacity, Point, Problem
+from servemark.report.troubles import troubles, warnings
 from tests.unit.report.conftest import default_board
 
 ARM = 0.01 * 4.302653 / 3**0.5
@@ -20,7 +22,7 @@ ARM = 0.01 * 4.302653 / 3**0.5
 
 def test_the_headline_names_the_winner_and_how_far_the_others_are(report: Report) -> None:
     # 5,200 ÷ 325 = 16; the seventh of 13 is tornado with 1,650, and 5,200 ÷ 1,650 = 3.15
-    assert Findings(report).headline() == (
+    assert headline(Findings(report)) == (
         "For an image uploaded as a form, on 1 core with 16 connections, go/net-http answers 5,200 "
         "a second: 16× what r/plumber does, the slowest of 13, and 3.2× the median; it takes 58.0 "
         "MiB, 69 % of the memory of r/plumber."  # 58 ÷ 84
@@ -29,7 +31,7 @@ def test_the_headline_names_the_winner_and_how_far_the_others_are(report: Report
 
 def test_the_second_sentence_says_by_how_much_reading_from_disk_flatters(report: Report) -> None:
     # 420 ÷ 325 = 1.29, 5,900 ÷ 1,900 = 3.11; the median of all is falcon's 2,600 ÷ 1,400 = 1.86
-    assert Findings(report).upload_headline() == (
+    assert upload_headline(Findings(report)) == (
         "Asked to read the image from disk instead of receiving it (GET ÷ form), servers answer "
         "1.9× as many in the median, from 1.3× (r/plumber) to 3.1× (python/falcon@uvicorn)."
     )
@@ -54,7 +56,7 @@ def test_a_runner_up_that_cannot_be_told_apart_shares_the_place(
     make_report: Any, field: Sequence[Any]
 ) -> None:
     findings = Findings(make_report([field[0], replace(field[1], per_s=field[0].per_s)]))
-    assert findings.doubt() == (
+    assert doubt(findings) == (
         "But python/aiohttp cannot be told apart from go/net-http, so that first place is shared."
     )
     assert [row.place for row in findings.ranking()] == ["1–2", "1–2"]
@@ -68,36 +70,36 @@ def test_who_is_behind_others_does_not_share_the_place(
     first, second, third = (row.competitor.variant for row in Findings(report).ranking())
     ties = {first: (third,), second: (), third: (first,)}
     results = [each.model_copy(update={"tied_with": ties[each.variant]}) for each in report.results]
-    assert Findings(report.model_copy(update={"results": tuple(results)})).doubt() is None
+    assert doubt(Findings(report.model_copy(update={"results": tuple(results)}))) is None
 
 
 def test_a_winner_out_of_reach_is_not_doubted(report: Report) -> None:
-    assert Findings(report).doubt() is None
+    assert doubt(Findings(report)) is None
 
 
 def test_one_contestant_is_compared_with_nothing(make_report: Any, field: Sequence[Any]) -> None:
     findings = Findings(make_report(field[:1]))
-    assert findings.headline() == (
+    assert headline(findings) == (
         "For an image uploaded as a form, on 1 core with 16 connections, go/net-http answers 5,200 "
         "a second; nothing else was measured to compare it with."
     )
-    assert findings.warnings() == []
+    assert warnings(findings) == []
 
 
 def test_a_run_without_trials_says_so(make_report: Any, field: Sequence[Any]) -> None:
     findings = Findings(make_report(field, stop_after=0))
-    assert findings.headline() == "Nothing has been measured yet."
-    assert findings.upload_headline() is None
+    assert headline(findings) == "Nothing has been measured yet."
+    assert upload_headline(findings) is None
     assert findings.ranking() == []
-    assert findings.warnings()[0].startswith("The board is not done")
+    assert warnings(findings)[0].startswith("The board is not done")
 
 
 def test_a_run_with_failures_alone_says_so(make_report: Any, field: Sequence[Any]) -> None:
     failing = {known.variant.id: "it died under load" for known in field}
     findings = Findings(make_report(field, failing=failing))
-    assert findings.headline() == "No server could be ranked: every trial failed."
+    assert headline(findings) == "No server could be ranked: every trial failed."
     assert findings.ranking() == []
-    assert len(findings.troubles()) == 13
+    assert len(troubles(findings.report)) == 13
 
 
 def test_what_makes_a_run_weak_is_warned_of(make_report: Any, field: Sequence[Any]) -> None:
@@ -112,7 +114,7 @@ def test_what_makes_a_run_weak_is_warned_of(make_report: Any, field: Sequence[An
         cells=(CellGroup(workloads=("get", "multipart"), connections=(16,)),),
     )
     report = make_report(field[:2], board=board, stop_after=5, warning="One core for both.")
-    shared, missing, blocks = Findings(report).warnings()
+    shared, missing, blocks = warnings(Findings(report))
     assert shared == "One core for both."
     assert missing.startswith("The board is not done")
     assert blocks.startswith("Only 2 blocks")
@@ -131,18 +133,18 @@ def test_throughputs_that_are_not_known_well_enough_say_what_that_would_take(
     make_report: Any, field: Sequence[Any], wanted: float, takes: str
 ) -> None:
     board = default_board().model_copy(update={"half_width": wanted})
-    (said,) = Findings(make_report(field[:2], board=board)).warnings()
+    (said,) = warnings(Findings(make_report(field[:2], board=board)))
     assert said.startswith(f"10 of 10 throughputs are not known to the ± {100 * wanted:g} %")
     assert "differ by 1.0 % from block to block" in said
     assert said.endswith(takes)
 
 
 def test_a_problem_that_comes_up_again_is_told_once_with_its_places(report: Report) -> None:
-    troubles = {trouble.name: trouble for trouble in Findings(report).troubles()}
-    died = troubles["python/bottle@gunicorn+onnxruntime"]
+    found = {trouble.name: trouble for trouble in troubles(report)}
+    died = found["python/bottle@gunicorn+onnxruntime"]
     assert len(died.where) == 2  # after the second in a row it is given up
     assert died.log_tail == "Traceback: out of memory"
-    assert troubles["node/koa@builtin+onnxruntime"].reason == (
+    assert found["node/koa@builtin+onnxruntime"].reason == (
         "an empty body is refused: expected 400, saw 500"
     )
 
@@ -165,7 +167,7 @@ def test_what_measuring_once_more_made_good_is_told_once_for_all_and_last(report
         unsteady("go/chi", "7 %", made_good=False),
     )
     findings = Findings(report.model_copy(update={"problems": problems}))
-    assert [(each.name, each.reason, each.place) for each in findings.troubles()] == [
+    assert [(each.name, each.reason, each.place) for each in troubles(findings.report)] == [
         ("go/chi", "steady speed: it became 7 % faster", "get/c16, block 1"),
         (
             "2 variants",
@@ -208,7 +210,7 @@ def test_at_one_rate_for_all_the_ranking_is_by_what_an_answer_costs(
     dearest_last = [known.variant.id for known in sorted(field, key=lambda each: each.cpu_us)]
     assert [row.competitor.variant for row in found.ranking()] == dearest_last
     assert [row.rank for row in found.ranking()] == list(range(1, len(field) + 1))
-    assert found.headline() == (
+    assert headline(found) == (
         "For an image uploaded as a form, with 250 requests offered a second to each, "
         "go/net-http spends 190 µs of CPU time on an answer; r/plumber, the dearest of 13, "
         "16× that."
@@ -234,7 +236,7 @@ def test_the_sentence_on_capacities_says_of_how_many_there_is_none(
     )
     slo = Slo(percentile=99, bound_ms=25, workload="multipart")
     held = report.model_copy(update={"slo": slo, "capacities": found})
-    assert Findings(held).capacity_headline() == (
+    assert capacity_headline(Findings(held)) == (
         "Held to 99 % right answers within 25 ms, go/net-http sustains 3,000 a second, 2.0× what "
         f"{Findings(held).names[variants[1]]} does. For 2 others none was found."
     )
@@ -262,8 +264,8 @@ def test_the_slowest_is_so_by_its_figure_and_not_by_its_place(
     make_report: Any, field: Sequence[Any]
 ) -> None:
     report = make_report(field[:3])
-    assert ", the slowest of 3" in Findings(turned_round(report)).headline()
-    assert "what python/aiohttp@gunicorn does" in Findings(turned_round(report)).headline()
+    assert ", the slowest of 3" in headline(Findings(turned_round(report)))
+    assert "what python/aiohttp@gunicorn does" in headline(Findings(turned_round(report)))
 
 
 def test_the_dearest_is_so_by_its_figure_and_not_by_its_place(
@@ -273,7 +275,7 @@ def test_the_dearest_is_so_by_its_figure_and_not_by_its_place(
     board = default_board().model_copy(update={"engine": "native", "cells": (group,)})
     at_a_rate = [replace(known, per_s={"multipart/r250": 250.0}) for known in field[:3]]
     found = Findings(turned_round(make_report(at_a_rate, board=board)))
-    assert "python/aiohttp@gunicorn, the dearest of 3" in found.headline()
+    assert "python/aiohttp@gunicorn, the dearest of 3" in headline(found)
 
 
 def turned_round(report: Report) -> Report:
@@ -300,7 +302,5 @@ def test_what_was_ranked_on_a_busy_machine_counts_without_what_was_invalid_anywa
 
     first, second, *rest = folder.trials()
     report = build_report(folder, [disturbed(first), disturbed(second, wrong), *rest])
-    warnings = [each for each in Findings(report).warnings() if "not quiet" in each]
-    assert warnings == [
-        "The machine was not quiet in 1 of 30 trials, which were ranked all the same."
-    ]
+    found = [each for each in warnings(Findings(report)) if "not quiet" in each]
+    assert found == ["The machine was not quiet in 1 of 30 trials, which were ranked all the same."]

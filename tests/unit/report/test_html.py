@@ -17,6 +17,7 @@ import pytest
 from servemark.records import CellGroup
 from servemark.report import REPORTS, Report, build_report
 from servemark.report.findings import Findings
+from servemark.report.headlines import headline
 from servemark.report.html_tables import ranking_tables
 from tests.unit.report.conftest import default_board
 
@@ -143,7 +144,7 @@ def test_question_and_answer_come_first_and_then_a_chart(page: Page, report: Rep
     (heading,) = page.all("h1")
     assert heading.text == "Which web server should serve my model, and what does it cost?"
     answers = [each for each in page.all("p") if each.attributes.get("class") == "answer"]
-    assert [each.text for each in answers] == [Findings(report).headline()]
+    assert [each.text for each in answers] == [headline(Findings(report))]
     order = [e.tag for e in page.elements if e.tag in ("h1", "figure", "h2") or e in answers]
     assert order[:4] == ["h1", "p", "figure", "h2"]
 

@@ -19,6 +19,7 @@ from playwright.sync_api import Browser, Page
 from servemark.records import BatteryResult, Board, CellGroup, Slo, parse_variant
 from servemark.report import REPORTS, Report, build_report
 from servemark.report.findings import STAGES, Findings
+from servemark.report.headlines import headline
 from servemark.report.model import Figure, FoundCapacity, Point, Tax
 from servemark.store import RunFolder
 from tests.browser import ARTEFACTS, IN_BROWSER, SLOW_MS, chromium
@@ -317,7 +318,7 @@ def test_runs_with_little_in_them_open_too(
         folder.mkdir()
         with opened(browser, write(report, folder), size="phone") as page:
             draw_all(page)
-            assert page.locator(".answer").inner_text() == Findings(report).headline()
+            assert page.locator(".answer").inner_text() == headline(Findings(report))
             assert page.locator("figure").count() == page.locator(".chart svg").count()
 
 
