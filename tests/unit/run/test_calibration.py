@@ -13,8 +13,8 @@ from servemark.catalog.manifests import Need
 from servemark.engines import Assignment
 from servemark.plan.calibration import QUICK, SPEED_CELLS
 from servemark.records import Cores
-from servemark.run import calibration
-from servemark.run.calibration import CalibrationBench, _Run
+from servemark.run.calibration import CalibrationBench, stand
+from servemark.run.calibration.speed import speeds_of
 from servemark.run.generators.base import Seen
 
 
@@ -51,7 +51,7 @@ def test_as_many_steps_are_announced_as_are_taken(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     core = (min(os.sched_getaffinity(0)),)
-    monkeypatch.setattr(calibration, "Native", lambda: Saying("servemark"))
+    monkeypatch.setattr(stand, "Native", lambda: Saying("servemark"))
     bench = CalibrationBench(
         others=(Saying("wrk"), Saying("wrk, formatting", uploads_only=True), Saying("hey")),
         versions={},
@@ -63,7 +63,7 @@ def test_as_many_steps_are_announced_as_are_taken(
     )
     watcher = Counting()
     extent = replace(QUICK, rounds=3, other_rounds=1)
-    found = _Run(bench, extent, watcher, tmp_path).speeds()
+    found = speeds_of(stand.Stand(bench, extent, watcher, tmp_path))
     uploads = sum(workload != "get" for workload, _ in SPEED_CELLS)
     assert len(found) == 3 * (2 * len(SPEED_CELLS) + uploads) + len(SPEED_CELLS)
     assert watcher.announced == watcher.taken == len(found)

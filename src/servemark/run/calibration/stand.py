@@ -1,0 +1,109 @@
+"""Where generators are held against servers: what both kinds of measurement work with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from servemark.catalog import Picture, requests_of
+from servemark.engines import Assignment
+from servemark.errors import EngineError
+from servemark.plan import schedule_of
+from servemark.plan.calibration import Extent
+from servemark.records import Cell, Closed, Cores, Endpoint, Exclusion, Open, Workload
+from servemark.run.generators import Generator, Native, Seen
+from servemark.run.truth import TruthServer
+from servemark.stats.calibration import REFERENCE
+from servemark.units import seconds_to_ns
+
+SEED = "calibrate"
+
+
+class Watcher(Protocol):
+    """Whoever wants to know how a calibration goes on."""
+
+    def begin(self, title: str, total: int) -> None:
+        """A part of ``total`` steps begins."""
+
+    def doing(self, what: str) -> None:
+        """The next step of it begins."""
+
+
+@dataclass(frozen=True, slots=True)
+class CalibrationBench:
+    """Everything that a calibration works with."""
+
+    others: Sequence[Generator]
+    versions: Mapping[str, str]
+    absent: Sequence[Exclusion]
+    pictures: Sequence[Picture]
+    cores: Cores
+    environment: Mapping[str, str]
+    command: str
+
+
+class Stand:
+    """The generators, the servers that they are put to, and whoever wants to know of it."""
+
+    def __init__(
+        self, bench: CalibrationBench, extent: Extent, watcher: Watcher, scratch: Path
+    ) -> None:
+        self.extent = extent
+        self.watcher = watcher
+        self.cores = bench.cores
+        self.native = Native()
+        self.notes: list[str] = []
+        self._bench = bench
+        self._scratch = scratch
+
+    def takers(self, number: int, other_rounds: int) -> list[Generator]:
+        """Who takes part in a round: servemark and wrk always, side by side; the others in the
+        first rounds."""
+        others = [
+            each
+            for each in self._bench.others
+            if each.name.startswith(REFERENCE) or number < other_rounds
+        ]
+        takers: list[Generator] = [self.native, *others]
+        return takers if number % 2 == 0 else takers[::-1]
+
+    def load(self, generator: Generator, assignment: Assignment, where: str) -> Seen | None:
+        """What it saw, or ``None`` and a note where a generator other than servemark failed."""
+        if generator is self.native:
+            return generator.load(assignment)
+        try:
+            seen = generator.load(assignment)
+        except EngineError as error:
+            self.notes.append(f"{where}: {error}")
+            return None
+        except (OSError, ValueError) as error:
+            self.notes.append(f"{where}: what {generator.name} wrote cannot be read ({error}).")
+            return None
+        if seen.requests == 0:
+            self.notes.append(f"{where}: {generator.name} got no answer.")
+            return None
+        return seen
+
+    def server(self, delay: str, stall_after_ns: int | None = None) -> TruthServer:
+        """A freshly started truth server with that delay, on its core."""
+        core = self._bench.cores.server[0]
+        return TruthServer(delay, self._scratch, core, self._bench.environment, stall_after_ns)
+
+    def assignment(
+        self, endpoint: Endpoint, workload: Workload, load: Closed | Open, duration_s: float
+    ) -> Assignment:
+        """A load of that workload on it, with the whole corpus in turn."""
+        cell = Cell(workload=workload, load=load)
+        pictures = self._bench.pictures
+        return Assignment(
+            endpoint=endpoint,
+            cell=cell,
+            requests=requests_of(workload, pictures),
+            schedule=schedule_of(cell, seconds_to_ns(duration_s), len(pictures), SEED),
+            duration_s=duration_s,
+            cores=self._bench.cores.engine,
+            scratch=self._scratch,
+            environment={**self._bench.environment, "HOME": str(self._scratch)},
+        )
