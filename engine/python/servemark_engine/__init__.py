@@ -11,6 +11,7 @@ from servemark_engine._native import (
     Outcome,
     Progress,
     now_ns,
+    pauses,
     run,
 )
 
@@ -25,5 +26,6 @@ __all__ = [
     "Outcome",
     "Progress",
     "now_ns",
+    "pauses",
     "run",
 ]

@@ -324,3 +324,11 @@ def run(
 
 def now_ns() -> int:
     """CLOCK_MONOTONIC, as the engine reads it."""
+
+def pauses(duration_ns: int, least_ns: int) -> list[int]:
+    """How long the calling thread's core stood still, in ns: each pause of at least ``least_ns``
+    that a loop which only reads the clock saw in ``duration_ns``, in the order in which they came.
+
+    No program on that core can do anything in them. The core is busy meanwhile; pin the thread
+    first. The interpreter is released; Ctrl-C is heard when it is over.
+    """

@@ -10,6 +10,7 @@ from servemark_engine import Open as Open
 from servemark_engine import Outcome as Outcome
 from servemark_engine import Progress as Progress
 from servemark_engine import now_ns as now_ns
+from servemark_engine import pauses as pauses
 from servemark_engine import run as run
 
 def truth(arguments: list[str]) -> int:

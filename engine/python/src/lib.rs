@@ -26,6 +26,11 @@ fn python_now_ns() -> i64 {
 }
 
 #[pyfunction]
+fn pauses(py: Python<'_>, duration_ns: i64, least_ns: i64) -> Vec<i64> {
+    py.detach(|| servemark_engine::pauses(duration_ns, least_ns))
+}
+
+#[pyfunction]
 fn truth(py: Python<'_>, arguments: Vec<OsString>) -> u8 {
     py.detach(|| servemark_truth::main(arguments))
 }
@@ -43,6 +48,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<outcome::Outcome>()?;
     module.add_function(wrap_pyfunction!(trial::run, module)?)?;
     module.add_function(wrap_pyfunction!(python_now_ns, module)?)?;
+    module.add_function(wrap_pyfunction!(pauses, module)?)?;
     module.add_function(wrap_pyfunction!(truth, module)?)?;
     Ok(())
 }

@@ -24,6 +24,7 @@ from servemark_engine import (
     EngineError,
     Open,
     now_ns,
+    pauses,
     run,
 )
 
@@ -316,3 +317,25 @@ def test_two_trials_that_are_told_so_start_at_the_same_moment(server: Truth) -> 
     for thread in threads:
         thread.join()
     assert [outcome.start_ns for outcome in outcomes] == [at_ns, at_ns]
+
+
+def test_pauses_of_a_core_are_seen_by_whoever_runs_on_it() -> None:
+    before = now_ns()
+    every = pauses(5 * MS, 0)
+    took = now_ns() - before
+    assert 5 * MS <= sum(every) <= took
+    assert all(each >= 5_000 for each in pauses(5 * MS, 5_000))
+
+
+def test_a_thread_that_is_stopped_pauses() -> None:
+    """It is stopped for 0.1 s now and then, until it has seen that."""
+    own = "from servemark_engine import pauses\nwhile max(pauses(10**9, 1)) < 10**8: pass"
+    watched = subprocess.Popen([sys.executable, "-c", own])
+    deadline = time.monotonic() + 60
+    while watched.poll() is None and time.monotonic() < deadline:
+        watched.send_signal(signal.SIGSTOP)
+        time.sleep(0.1)
+        watched.send_signal(signal.SIGCONT)
+        time.sleep(0.1)
+    watched.kill()
+    assert watched.wait() == 0

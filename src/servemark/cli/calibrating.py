@@ -23,6 +23,7 @@ from servemark.report.calibration import (
     BEGIN,
     deviation_text,
     errors_of,
+    pauses_text,
     put_into,
     render_calibration,
     way_text,
@@ -34,7 +35,7 @@ from servemark.units import format_ns, format_rate
 
 MODEL = "mnist"
 """The model whose images are the corpus of the uploads."""
-_MARKS = {True: "[green]reached[/green]", False: "[red]not reached[/red]", None: "not measured"}
+_MARKS = {True: "[green]reached[/green]", False: "[red]not reached[/red]", None: "cannot be told"}
 
 
 class _Talk:
@@ -159,6 +160,9 @@ def _show(found: Calibration) -> None:
         f"p99 {format_ns(error.p99_ns)}, p99.9 {format_ns(error.p999_ns)}, "
         f"largest {format_ns(error.max_ns)}. The way there and back: {way_text(found)}"
     )
+    paused = pauses_text(found)
+    if paused is not None:
+        results.print(f"The machine: {paused}.")
     for title, group in errors_of(found):
         names = [spelt(each.figure) for each in group[0].deviations]
         table = _table(f"\n{title}: figure and error", ["generator", *names])

@@ -9,6 +9,7 @@ from importlib.metadata import version
 from importlib.util import find_spec
 
 import numpy as np
+from numpy.typing import NDArray
 
 from servemark.catalog import RequestParts
 from servemark.catalog.manifests import Need
@@ -83,6 +84,12 @@ class NativeEngine:
         samples = _samples(outcome)
         result = _result(outcome, samples, duration_ns, load.engine_threads)
         return Loaded(result, samples, outcome.start_ns)
+
+
+def pauses_ns(duration_s: float, least_ns: int) -> NDArray[np.int64]:
+    """How long the calling thread's core stood still, as a loop that only reads the clock saw it
+    in that time: each pause of at least ``least_ns``. Pin the thread first."""
+    return np.array(servemark_engine.pauses(seconds_to_ns(duration_s), least_ns), dtype=np.int64)
 
 
 @lru_cache(maxsize=8)

@@ -58,11 +58,13 @@ class Extent:
     """Pairs with wrk."""
     other_rounds: int
     """Pairs with each of the other generators."""
+    pause_looks: int
+    """How often the pauses of the engine's core are watched for half a second, in each round."""
     repeats: int
     """Loads that may be done again because the hypervisor disturbed them: so many of the closed
     loops, and so many of the open ones."""
 
 
-FULL = Extent(False, 3, 4.0, 12.0, 5.0, 60.0, 2.0, 5, 2, 30)
-QUICK = Extent(True, 1, 2.0, 3.0, 1.0, 2.0, 1.0, 1, 1, 2)
+FULL = Extent(False, 3, 4.0, 12.0, 5.0, 60.0, 2.0, 5, 2, 8, 30)
+QUICK = Extent(True, 1, 2.0, 3.0, 1.0, 2.0, 1.0, 1, 1, 2, 2)
 """Too short for p99.9, and for more than a first look at speed."""

@@ -10,7 +10,7 @@ from servemark.stats.calibration import signed_ns, spelt
 from servemark.units import format_bytes, format_ns, format_rate
 
 BEGIN, END = "<!-- results -->", "<!-- /results -->"
-_VERDICTS = {True: "reached", False: "**not reached**", None: "not measured"}
+_VERDICTS = {True: "reached", False: "**not reached**", None: "cannot be told"}
 
 
 def way_text(found: Calibration) -> str:
@@ -20,6 +20,28 @@ def way_text(found: Calibration) -> str:
         return read
     arrived = f"{format_ns(found.arrived_ns)} until the answer arrives, by the kernel's stamp"
     return f"{arrived} (servemark); {read} (the others)"
+
+
+def pauses_text(found: Calibration) -> str | None:
+    """What the engine's core did to whoever runs on it; ``None`` where it was not watched."""
+    if not found.pauses:
+        return None
+    watched = sum(each.duration_ns for each in found.pauses)
+    paused = sum(each.share * each.duration_ns for each in found.pauses)
+    late = {name: [each.waits_ns[name] for each in found.pauses] for name in ("p99", "p999")}
+    said = ", ".join(
+        f"{spelt(name)} {format_ns(median(waits))}{_ends(waits)}" for name, waits in late.items()
+    )
+    return (
+        f"a loop on the engine's core that only reads the clock lost {paused / watched:.2%} of the "
+        f"time to {sum(each.count for each in found.pauses):,} pauses, the longest of "
+        f"{format_ns(max(each.longest_ns for each in found.pauses))}; so what is due there at a "
+        f"random moment is late by {said}, whoever sends it"
+    )
+
+
+def _ends(values: Sequence[float]) -> str:
+    return "" if len(values) < 2 else f" ({format_ns(min(values))} to {format_ns(max(values))})"
 
 
 def render_calibration(found: Calibration) -> str:
@@ -50,8 +72,11 @@ def errors_of(found: Calibration) -> list[tuple[str, list[Comparison]]]:
 
 
 def deviation_text(each: Deviation) -> str:
-    """An error for people, with a mark where it is outside the bar."""
-    mark = " ✗" if each.holds is False else ""
+    """An error for people, with a mark where it is outside the bar, or cannot be told from what the
+    core's pauses make."""
+    if each.error_ns is None:
+        return signed_ns(None)
+    mark = {True: "", False: " ✗", None: " ?"}[each.holds]
     return signed_ns(each.error_ns) + mark
 
 
@@ -79,6 +104,9 @@ def _facts(found: Calibration) -> str:
             f"p50 {format_ns(found.lag.p50_ns)}, p99 {format_ns(found.lag.p99_ns)}, "
             f"largest {format_ns(found.lag.max_ns)}{_over_rounds(found.lag_p99s_ns)}"
         )
+    paused = pauses_text(found)
+    if paused is not None:
+        lines.append(f"- {paused}")
     if found.engine_waited_share is not None and found.server_waited_share is not None:
         lines.append(
             f"- other work of this machine had the engine's core for "
@@ -112,8 +140,9 @@ def _errors(found: Calibration) -> Iterator[str]:
     yield (
         "## Figures and their errors\n\n"
         "Each cell: truth → figure (error). Over several rounds: the round with the median error, "
-        "then the lowest and the highest error. ✗: beyond 1 % and 50 µs (p99.9: 3 %). –: the "
-        "generator does not state it, or too few samples lie above it."
+        "then the lowest and the highest error. ✗: beyond 1 % and 50 µs (p99.9: 3 %). ?: beyond by "
+        "no more than the pauses of the engine's core make. –: the generator does not state it, or "
+        "too few samples lie above it."
     )
     for title, group in errors_of(found):
         names = [spelt(each.figure) for each in group[0].deviations]

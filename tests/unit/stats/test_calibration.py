@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from servemark.records.calibration import Bar, Comparison, Conservation, SpeedRun
+from servemark.records.calibration import Bar, Comparison, Conservation, Pauses, SpeedRun
 from servemark.stats import describe
 from servemark.stats.calibration import (
     allowed_ns,
@@ -38,7 +38,14 @@ def speed(generator: str, number: int, rate: float, cpu: float, busy: float) -> 
     )
 
 
-def comparison(found: dict[str, float], distribution: str = "constant") -> Comparison:
+def paused(p99_ns: float) -> Pauses:
+    waits_ns = {"p50": 0.0, "p99": p99_ns}
+    return Pauses(duration_ns=1, count=1, share=0.1, longest_ns=1, waits_ns=waits_ns)
+
+
+def comparison(
+    found: dict[str, float], distribution: str = "constant", pauses: Pauses | None = None
+) -> Comparison:
     truth = {"p50": 1_000_000.0, "p99": 2_000_000.0}
     return Comparison(
         distribution=distribution,
@@ -47,7 +54,7 @@ def comparison(found: dict[str, float], distribution: str = "constant") -> Compa
         generator="servemark",
         requests=5,
         recorded=5,
-        deviations=compare(truth, found, fixed_ns=0),
+        deviations=compare(truth, found, 0, pauses),
     )
 
 
@@ -146,6 +153,49 @@ def test_one_error_outside_its_bar_is_enough() -> None:
     found = bar(bars([right, wrong], None, KEPT, []), "error of percentiles and mean")
     assert found.holds is False
     assert found.found == "3 of 4 within; largest: p50 of lognormal, open: +60.0 µs"
+
+
+@pytest.mark.parametrize(
+    ("p50", "p99", "holds", "said"),
+    [
+        (1_010_000, 2_010_000, True, "2 of 2 within; largest: p50 of constant, open: +10.0 µs"),
+        # The core's pauses make up to 60 µs at p99, and nothing at p50.
+        (
+            1_010_000,
+            2_110_000,
+            None,
+            "1 of 2 within; largest: p99 of constant, open: +110 µs; "
+            "1 beyond by no more than the core's own pauses",
+        ),
+        (1_010_000, 2_111_000, False, "1 of 2 within; largest: p99 of constant, open: +111 µs"),
+        (1_051_000, 2_010_000, False, "1 of 2 within; largest: p50 of constant, open: +51.0 µs"),
+        # Nobody is early because a core stood still.
+        (1_010_000, 1_940_000, False, "1 of 2 within; largest: p99 of constant, open: −60.0 µs"),
+    ],
+)
+def test_what_the_cores_pauses_make_cannot_be_told_from_the_engines_errors(
+    p50: float, p99: float, holds: bool | None, said: str
+) -> None:
+    own = comparison({"p50": p50, "p99": p99}, pauses=paused(60_000))
+    found = bar(bars([own], None, KEPT, []), "error of percentiles and mean")
+    assert (found.holds, found.found) == (holds, said)
+
+
+@pytest.mark.parametrize(
+    ("scale", "holds", "said"),
+    [
+        (50, True, "99.0 µs"),
+        (75, None, "148 µs; 60.0 µs by the core's own pauses"),
+        (90, False, "178 µs"),
+    ],
+)
+def test_a_lag_by_the_cores_pauses_is_not_the_engines(
+    scale: int, holds: bool | None, said: str
+) -> None:
+    pauses = [paused(p99_ns) for p99_ns in (10_000, 60_000, 900_000)]
+    lag = describe(np.arange(2000) * scale)
+    found = bar(bars([], lag, KEPT, [], pauses), "p99 lag")
+    assert (found.holds, found.found) == (holds, said)
 
 
 def test_the_stall_is_judged_by_its_share_alone() -> None:

@@ -66,10 +66,11 @@ def calibrate(bench: CalibrationBench, extent: Extent, watcher: Watcher) -> Cali
         comparisons=tuple(comparisons),
         lag=lag,
         lag_p99s_ns=tuple(each.p99_ns for each in lags if each.p99_ns is not None),
+        pauses=tuple(times.pauses),
         lag_rate_per_s=LAG_RATE_PER_S,
         conservation=conservation,
         speeds=tuple(speeds),
         ratios=tuple(found),
-        bars=tuple(bars(comparisons, lag, conservation, found)),
+        bars=tuple(bars(comparisons, lag, conservation, found, times.pauses)),
         notes=tuple(stand.notes),
     )

@@ -2,23 +2,35 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+import numpy as np
+
 from servemark.catalog import Picture, requests_of
 from servemark.engines import Assignment
+from servemark.engines.native import pauses_ns
 from servemark.errors import EngineError
+from servemark.launch import uninterrupted
 from servemark.plan import schedule_of
 from servemark.plan.calibration import Extent
 from servemark.records import Cell, Closed, Cores, Endpoint, Exclusion, Open, Workload
+from servemark.records.calibration import Pauses
 from servemark.run.generators import Generator, Native, Seen
 from servemark.run.truth import TruthServer
 from servemark.stats.calibration import REFERENCE
+from servemark.stats.pauses import pauses_of
 from servemark.units import seconds_to_ns
 
 SEED = "calibrate"
+LOOK_S = 0.5
+REST_S = 0.1
+"""Between two looks: the kernel stops whoever has real-time priority and never sleeps."""
+LEAST_PAUSE_NS = 2_000
+"""Reading the clock takes less, shorter pauses delay nothing that anyone sees."""
 
 
 class Watcher(Protocol):
@@ -85,6 +97,16 @@ class Stand:
             self.notes.append(f"{where}: {generator.name} got no answer.")
             return None
         return seen
+
+    def pauses(self) -> Pauses:
+        """How long the engine's core, which the calling thread is pinned to, stands still for a
+        thread of the priority that generators have."""
+        found = []
+        for _ in range(self.extent.pause_looks):
+            with uninterrupted():
+                found.append(pauses_ns(LOOK_S, LEAST_PAUSE_NS))
+            time.sleep(REST_S)
+        return pauses_of(np.concatenate(found), seconds_to_ns(LOOK_S) * len(found))
 
     def server(self, delay: str, stall_after_ns: int | None = None) -> TruthServer:
         """A freshly started truth server with that delay, on its core."""

@@ -14,7 +14,7 @@ from servemark.errors import EngineError
 from servemark.launch import uninterrupted
 from servemark.plan.calibration import KNOWN, LAG_RATE_PER_S, Known
 from servemark.records import Closed, Distribution, Open
-from servemark.records.calibration import Comparison, Loop
+from servemark.records.calibration import Comparison, Loop, Pauses
 from servemark.run.calibration.stand import Stand
 from servemark.run.generators import Generator, Seen
 from servemark.run.truth import (
@@ -49,6 +49,8 @@ class Times:
 
     def __init__(self, stand: Stand) -> None:
         self._stand = stand
+        self.pauses: list[Pauses] = []
+        """Of the engine's core, before the open loops of each round."""
         self._server_errors: list[NDArray[np.int64]] = []
         self._engine_waits: list[tuple[int, int]] = []
         self._server_waits: list[tuple[int, int]] = []
@@ -118,11 +120,13 @@ class Times:
         computed from the schedule, the delays that the server drew, and how late it sent.
         """
         rounds = self._stand.extent.time_rounds
-        self._stand.watcher.begin("Open loops", (len(KNOWN) + 1) * rounds)
+        self._stand.watcher.begin("Open loops", (len(KNOWN) + 2) * rounds)
         quiet = self._undisturbed()
         found: dict[str, list[Comparison]] = {}
         lags = []
         for _ in range(rounds):
+            self._stand.watcher.doing("pauses of the engine's core")
+            self.pauses.append(self._stand.pauses())
             for known in KNOWN:
                 self._stand.watcher.doing(f"{known.name}, {self._stand.native.name}")
                 held = quiet.found(partial(self._open_whole, known, way, quiet))
@@ -185,6 +189,7 @@ class Times:
     ) -> _Held:
         # The native engine's times are those of the kernel's stamps.
         way_ns = way.arrived_ns if generator is self._stand.native else way.read_ns
+        pauses = self.pauses[-1] if loop == "open" else None
         comparison = Comparison(
             distribution=known.name,
             title=known.title,
@@ -192,7 +197,7 @@ class Times:
             generator=generator.name,
             requests=seen.requests,
             recorded=len(record.sent_ns),
-            deviations=compare(figures_of(truth), seen.figures, way_ns),
+            deviations=compare(figures_of(truth), seen.figures, way_ns, pauses),
         )
         return _Held(comparison, seen, record)
 
