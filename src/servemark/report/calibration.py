@@ -29,8 +29,8 @@ def pauses_text(found: Calibration) -> str | None:
     watched = sum(each.duration_ns for each in found.pauses)
     paused = sum(each.share * each.duration_ns for each in found.pauses)
     late = {name: [each.waits_ns[name] for each in found.pauses] for name in ("p99", "p999")}
-    said = ", ".join(
-        f"{spelt(name)} {format_ns(median(waits))}{_ends(waits)}" for name, waits in late.items()
+    said = " and ".join(
+        f"{format_ns(median(waits))} at {spelt(name)}{_ends(waits)}" for name, waits in late.items()
     )
     return (
         f"a loop on the engine's core that only reads the clock lost {paused / watched:.2%} of the "
