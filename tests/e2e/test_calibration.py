@@ -33,6 +33,12 @@ def test_a_quick_calibration_accounts_for_every_request(root: Path, tmp_path: Pa
     for each in own:
         # Every request that the truth server answered is in the engine's account, and no other.
         assert each["requests"] == each["recorded"] > 0
+    (pauses,) = found["pauses"]
+    assert pauses["duration_ns"] == 10**9
+    assert (pauses["count"] > 0) == (pauses["longest_ns"] >= 2_000)
+    assert pauses["longest_ns"] <= round(pauses["share"] * 10**9) < 10**9
+    by_pauses = {each["deviations"][0]["pauses_ns"] for each in own if each["loop"] == "open"}
+    assert by_pauses == {pauses["waits_ns"]["p50"]}
     kept = found["conservation"]
     assert sum(kept["endings"].values()) == kept["scheduled"]
     assert kept["endings"]["answered"] == kept["server_answered"]
