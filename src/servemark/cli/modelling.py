@@ -74,7 +74,7 @@ def make_model(
     named. ``settings``: what ``Said`` holds, as it was typed. Raises ``UsageError`` or
     ``PrepareError``."""
     said = _said(
-        **{
+        {
             **settings,
             "size": _size(settings["size"]),
             "offset": _numbers("--offset", settings["offset"]),
@@ -100,7 +100,7 @@ def make_model(
     say_done(folder)
 
 
-def _said(**settings: Any) -> Said:
+def _said(settings: Mapping[str, Any]) -> Said:
     try:
         return Said.model_validate(settings)
     except ValidationError as error:

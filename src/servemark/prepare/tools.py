@@ -67,9 +67,8 @@ class Toolbox:
         """Look for all of them at the same time, so that ``look`` has its answers at once: some
         tools take a fraction of a second to say their version."""
         with self._lock, ThreadPoolExecutor() as pool:
-            unknown = {_key(need): (name, need) for name, need in needs}
-            for key in self._found.keys() & unknown.keys():
-                del unknown[key]
+            wanted = {_key(need): (name, need) for name, need in needs}
+            unknown = {key: each for key, each in wanted.items() if key not in self._found}
             for _, need in unknown.values():
                 self._pin(need)
             found = pool.map(lambda each: self._probe(*each), unknown.values())

@@ -30,7 +30,9 @@ def pauses_text(found: Calibration) -> str | None:
     paused = sum(each.share * each.duration_ns for each in found.pauses)
     late = {name: [each.waits_ns[name] for each in found.pauses] for name in ("p99", "p999")}
     said = " and ".join(
-        f"{format_ns(median(waits))} at {spelt(name)}{_ends(waits)}" for name, waits in late.items()
+        f"{format_ns(median(waits))} at {spelt(name)}"
+        + (f" ({_ends(waits)})" if len(waits) > 1 else "")
+        for name, waits in late.items()
     )
     return (
         f"a loop on the engine's core that only reads the clock lost {paused / watched:.2%} of the "
@@ -41,7 +43,7 @@ def pauses_text(found: Calibration) -> str | None:
 
 
 def _ends(values: Sequence[float]) -> str:
-    return "" if len(values) < 2 else f" ({format_ns(min(values))} to {format_ns(max(values))})"
+    return f"{format_ns(min(values))} to {format_ns(max(values))}"
 
 
 def render_calibration(found: Calibration) -> str:
@@ -126,8 +128,7 @@ def _facts(found: Calibration) -> str:
 def _over_rounds(p99s_ns: Sequence[float]) -> str:
     if len(p99s_ns) < 2:
         return ""
-    ends = f"{format_ns(min(p99s_ns))} to {format_ns(max(p99s_ns))}"
-    return f" (the middle one of {len(p99s_ns)} rounds, whose p99 was {ends})"
+    return f" (the middle one of {len(p99s_ns)} rounds, whose p99 was {_ends(p99s_ns)})"
 
 
 def _bars(found: Calibration) -> str:

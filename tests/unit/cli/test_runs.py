@@ -46,8 +46,7 @@ def finished(finished_once: Path, tmp_path: Path) -> ToyProject:
 
 
 def test_a_run_leaves_a_report_of_everything_it_measured(finished: ToyProject) -> None:
-    printed = (finished.folder / "printed.json").read_text()
-    report = report_of(printed)
+    report = report_of((finished.folder / "printed.json").read_text())
     assert report["finished"]
     assert report["finished_trials"] == 8
     assert {each["state"] for each in report["competitors"]} == {"measured"}

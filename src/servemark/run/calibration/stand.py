@@ -110,7 +110,7 @@ class Stand:
 
     def server(self, delay: str, stall_after_ns: int | None = None) -> TruthServer:
         """A freshly started truth server with that delay, on its core."""
-        core = self._bench.cores.server[0]
+        core = self.cores.server[0]
         return TruthServer(delay, self._scratch, core, self._bench.environment, stall_after_ns)
 
     def assignment(
@@ -125,7 +125,7 @@ class Stand:
             requests=requests_of(workload, pictures),
             schedule=schedule_of(cell, seconds_to_ns(duration_s), len(pictures), SEED),
             duration_s=duration_s,
-            cores=self._bench.cores.engine,
+            cores=self.cores.engine,
             scratch=self._scratch,
             environment={**self._bench.environment, "HOME": str(self._scratch)},
         )
