@@ -10,7 +10,14 @@ from servemark.stats.comparison import (
 )
 from servemark.stats.decisions import Made, Spread, spreads
 from servemark.stats.intervals import Interval, blocks_for, deviation, interval
-from servemark.stats.latency import describe, latencies, mean_outstanding
+from servemark.stats.latency import (
+    describe,
+    lag_ns,
+    latencies,
+    mean_outstanding,
+    response_ns,
+    service_ns,
+)
 from servemark.stats.metrics import CPU, METRICS, THROUGHPUT, Metric
 from servemark.stats.slices import complete
 from servemark.stats.summary import block_values, summarise, values_by_block
@@ -39,12 +46,15 @@ __all__ = [
     "find_caching",
     "interval",
     "judge",
+    "lag_ns",
     "latencies",
     "mean_outstanding",
     "middles_ns",
     "nines",
     "percentiles_ns",
     "rank",
+    "response_ns",
+    "service_ns",
     "spreads",
     "summarise",
     "tally",

@@ -14,16 +14,32 @@ LEAST_ABOVE = 10
 
 
 def latencies(samples: Samples) -> Latencies:
-    """Service time (done − sent) and response time (done − intended) of complete responses, and
-    lag (sent − intended) of everything that was sent."""
-    answered = samples.ending == ANSWERED
-    sent = samples.sent_ns != MISSING
-    done_ns = samples.done_ns[answered]
+    """Service time and response time of complete responses, and lag of everything that was sent."""
     return Latencies(
-        service=describe(done_ns - samples.sent_ns[answered]),
-        response=describe(done_ns - samples.intended_ns[answered]),
-        lag=describe((samples.sent_ns - samples.intended_ns)[sent]),
+        service=describe(service_ns(samples)),
+        response=describe(response_ns(samples)),
+        lag=describe(lag_ns(samples)),
     )
+
+
+def service_ns(samples: Samples) -> NDArray[np.int64]:
+    """done − sent, one entry a complete response."""
+    taken_ns: NDArray[np.int64] = (samples.done_ns - samples.sent_ns)[samples.ending == ANSWERED]
+    return taken_ns
+
+
+def response_ns(samples: Samples) -> NDArray[np.int64]:
+    """done − intended, one entry a complete response."""
+    answered = samples.ending == ANSWERED
+    taken_ns: NDArray[np.int64] = (samples.done_ns - samples.intended_ns)[answered]
+    return taken_ns
+
+
+def lag_ns(samples: Samples) -> NDArray[np.int64]:
+    """sent − intended, one entry a request that was sent."""
+    sent = samples.sent_ns != MISSING
+    late_ns: NDArray[np.int64] = (samples.sent_ns - samples.intended_ns)[sent]
+    return late_ns
 
 
 def mean_outstanding(samples: Samples, duration_ns: int, unread_ns: int = 0) -> float:

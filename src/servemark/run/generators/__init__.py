@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from servemark.run.generators.ab import Ab
 from servemark.run.generators.autocannon import Autocannon
-from servemark.run.generators.base import Generator, Seen
+from servemark.run.generators.base import Generator, Seen, figures_from
 from servemark.run.generators.engines import Native, Wrk, WrkFormatting
 from servemark.run.generators.h2load import H2load
 from servemark.run.generators.hey import Hey
@@ -21,4 +21,4 @@ OTHERS: dict[str, Callable[[], Generator]] = {
 }
 """Generators beside servemark's own; each takes part where it is installed."""
 
-__all__ = ["OTHERS", "Generator", "Native", "Seen"]
+__all__ = ["OTHERS", "Generator", "Native", "Seen", "figures_from"]
