@@ -42,7 +42,7 @@ class Deviation(Record):
     """In an open loop, what the pauses of the engine's core make of the figure of a request that is
     due at a random moment. Missing where they were not watched."""
     lowest_ns: float | None = None
-    """Of the errors of all rounds; ``error_ns`` is their median. Missing where there was one."""
+    """Of the errors of all loads; ``error_ns`` is their median. Missing where there was one."""
     highest_ns: float | None = None
 
     @property
@@ -150,7 +150,8 @@ class Calibration(Record):
     absent: tuple[Exclusion, ...]
     """Generators that are not installed, and the command that adds each."""
     server_error: Distribution
-    """The truth server's own error, sent − due, while servemark loaded it."""
+    """The truth server's own error, sent − due, while servemark loaded it; but for loads with a
+    stall, after which all that waited is due at once."""
     engine_waited_share: float | None
     """Share of the loads in which the engine's thread was ready to run, but something else had its
     core; ``None`` where the kernel does not tell."""
@@ -164,9 +165,9 @@ class Calibration(Record):
     times that. Missing where the engine did not yet."""
     comparisons: tuple[Comparison, ...]
     lag: Distribution | None
-    """sent − intended at ``lag_rate_per_s``, Poisson: the round with the median p99."""
+    """sent − intended at ``lag_rate_per_s``, Poisson: the load with the median p99."""
     lag_p99s_ns: tuple[float, ...] = ()
-    """p99 of every round. Missing where there was one only."""
+    """p99 of every load. Missing where there was one only."""
     pauses: tuple[Pauses, ...] = ()
     """Of the engine's core, before the open loops of each round. Missing where the engine did not
     watch them yet."""

@@ -128,7 +128,7 @@ def _facts(found: Calibration) -> str:
 def _over_rounds(p99s_ns: Sequence[float]) -> str:
     if len(p99s_ns) < 2:
         return ""
-    return f" (the middle one of {len(p99s_ns)} rounds, whose p99 was {_ends(p99s_ns)})"
+    return f" (the middle one of {len(p99s_ns)} loads, whose p99 was {_ends(p99s_ns)})"
 
 
 def _bars(found: Calibration) -> str:
@@ -140,7 +140,7 @@ def _errors(found: Calibration) -> Iterator[str]:
     """A table for each distribution and loop: the truth, and each generator's figure and error."""
     yield (
         "## Figures and their errors\n\n"
-        "Each cell: truth → figure (error). Over several rounds: the round with the median error, "
+        "Each cell: truth → figure (error). Over several loads: the one with the median error, "
         "then the lowest and the highest error. ✗: beyond 1 % and 50 µs (p99.9: 3 %). ?: beyond by "
         "no more than the pauses of the engine's core make. –: the generator does not state it, or "
         "too few samples lie above it."

@@ -26,7 +26,6 @@ STALL_NS = 1_000 * NS_PER_MS
 """Length of the stall: one second."""
 LIGHT = "none"
 """The delay of the light server, which answers at once and keeps no record."""
-SEED = 1
 SO_TIMESTAMPNS = 35
 """Of Linux, as asm-generic/socket.h has it; Python's ``socket`` does not name it."""
 STAMP = struct.Struct("@ll")
@@ -66,12 +65,13 @@ class TruthServer(AbstractContextManager["TruthServer"]):
         core: int,
         environment: Mapping[str, str],
         stall_after_ns: int | None = None,
+        seed: int = 0,
     ) -> None:
         self._said = scratch / "truth.json"
         self._record = None if delay == LIGHT else scratch / "truth.bin"
         self._said.unlink(missing_ok=True)
         argv = [sys.executable, "-m", "servemark_engine.truth", "--delay", delay]
-        argv += ["--seed", str(SEED), "--core", str(core), "--die-with-parent"]
+        argv += ["--seed", str(seed), "--core", str(core), "--die-with-parent"]
         if self._record is not None:
             argv += ["--record", str(self._record), "--busy-poll"]
         if stall_after_ns is not None:

@@ -99,7 +99,7 @@ def compare(
 
 def over_rounds(rounds: Sequence[Comparison]) -> Comparison:
     """Several comparisons of one generator under one distribution as one: of each figure, the
-    round with the median error (the lower of two in the middle), and the range of the errors."""
+    load with the median error (the lower of two in the middle), and the range of the errors."""
     if len(rounds) == 1:
         return rounds[0]
     found = []
@@ -121,8 +121,16 @@ def over_rounds(rounds: Sequence[Comparison]) -> Comparison:
     )
 
 
+def finest(single: Comparison, together: Comparison) -> Comparison:
+    """Two comparisons of the same requests as one: each figure of single loads, or where those had
+    too few requests for it, of several taken together."""
+    pairs = zip(single.deviations, together.deviations, strict=True)
+    deviations = tuple(fine if fine.error_ns is not None else coarse for fine, coarse in pairs)
+    return together.model_copy(update={"deviations": deviations})
+
+
 def middle_lag(rounds: Sequence[Distribution]) -> Distribution | None:
-    """The round with the median p99 (the lower of two in the middle); without one, the first."""
+    """The load with the median p99 (the lower of two in the middle); without one, the first."""
     known = [(each.p99_ns, each) for each in rounds if each.p99_ns is not None]
     return _middle(known) if known else next(iter(rounds), None)
 
@@ -259,9 +267,18 @@ def _throughput_bar(
     return Bar(
         what=f"requests per second, servemark ÷ {generator}, {cell}",
         bar=f"≥ {least:g}",
-        found="–" if found is None else f"{found.throughput:.2f}",
+        found="–" if found is None else _beside(found.throughput, least),
         holds=None if found is None else found.throughput >= least,
     )
+
+
+def _beside(ratio: float, least: float) -> str:
+    """Two places, or as many more as say on which side of the bar it is."""
+    for places in (2, 3, 4):
+        text = f"{ratio:.{places}f}"
+        if (float(text) >= least) == (ratio >= least):
+            return text
+    return repr(ratio)
 
 
 def _cpu_bar(speed: Sequence[SpeedRatio], connections: int) -> Bar:

@@ -9,24 +9,25 @@ import pytest
 from servemark.run import undisturbed
 from servemark.run.undisturbed import Undisturbed
 
-MUCH, NOTHING = 10**12, 0
+NOTHING, MUCH, MORE = 0, 10**12, 10**18
 
 
 @pytest.mark.parametrize(
-    ("stolen_ns", "repeats", "loads", "note"),
+    ("stolen_ns", "repeats", "kept", "note"),
     [
         ([NOTHING], 9, 1, None),
         ([MUCH, MUCH, NOTHING], 9, 3, "done again: 2. So disturbed, and counted all the same: 0."),
-        ([MUCH] * 4, 9, 4, "done again: 3. So disturbed, and counted all the same: 1."),
-        ([MUCH] * 2, 1, 2, "done again: 1. So disturbed, and counted all the same: 1."),
+        ([MORE, MUCH] + [MORE] * 2, 9, 2, "again: 3. So disturbed, and counted all the same: 1."),
+        ([MORE, MUCH], 1, 2, "done again: 1. So disturbed, and counted all the same: 1."),
+        ([MUCH, MORE], 1, 1, "done again: 1. So disturbed, and counted all the same: 1."),
         ([MUCH], 0, 1, "done again: 0. So disturbed, and counted all the same: 1."),
     ],
 )
-def test_a_load_that_the_hypervisor_disturbed_is_done_again(
+def test_a_load_that_the_hypervisor_disturbed_is_done_again_and_the_least_disturbed_is_kept(
     monkeypatch: pytest.MonkeyPatch,
     stolen_ns: Sequence[int],
     repeats: int,
-    loads: int,
+    kept: int,
     note: str | None,
 ) -> None:
     def readings() -> Iterator[int]:
@@ -45,7 +46,8 @@ def test_a_load_that_the_hypervisor_disturbed_is_done_again(
             done += 1
         return done
 
-    assert quiet.found(load) == done == loads
+    assert quiet.found(load) == kept
+    assert done == len(stolen_ns)
     said = quiet.note()
     assert said is None if note is None else said is not None and said.endswith(note)
 

@@ -12,6 +12,7 @@ from servemark.stats.calibration import (
     bars,
     compare,
     figures_of,
+    finest,
     middle_lag,
     over_rounds,
     ratios,
@@ -147,6 +148,18 @@ def test_rounds_with_equal_errors_count_each() -> None:
     assert middle_lag([each for each in lags if each is not None]) == lags[1]
 
 
+def test_a_figure_is_of_single_loads_where_they_have_enough_requests_for_it() -> None:
+    single = over_rounds(
+        [comparison({"p50": 1_000_000.0 + error_ns}) for error_ns in (900, -70, 10)]
+    )
+    together = over_rounds([comparison({"p50": 1_000_300.0, "p99": 2_000_005.0})])
+    found = finest(single, together)
+    errors = {each.figure: each.error_ns for each in found.deviations}
+    assert (errors["p50"], errors["p99"], errors["p75"]) == (10, 5, None)
+    assert found.deviations[0].highest_ns == 900
+    assert (found.requests, found.rounds) == (together.requests, together.rounds)
+
+
 def test_one_error_outside_its_bar_is_enough() -> None:
     right = comparison({"p50": 1_010_000, "p99": 2_000_000})
     wrong = comparison({"p50": 1_060_000, "p99": 2_000_000}, "lognormal")
@@ -196,6 +209,22 @@ def test_a_lag_by_the_cores_pauses_is_not_the_engines(
     lag = describe(np.arange(2000) * scale)
     found = bar(bars([], lag, KEPT, [], pauses), "p99 lag")
     assert (found.holds, found.found) == (holds, said)
+
+
+@pytest.mark.parametrize(
+    ("rate", "holds", "said"),
+    [
+        (1_260.0, True, "1.26"),
+        (1_000.0, True, "1.00"),
+        (998.4, False, "0.998"),
+        (900, False, "0.90"),
+    ],
+)
+def test_a_ratio_is_given_as_finely_as_its_bar_needs(rate: float, holds: bool, said: str) -> None:
+    runs = [speed("servemark", 0, rate, 1, 1), speed("wrk", 0, 1_000, 1, 1)]
+    found = bars([], None, KEPT, ratios(runs))
+    ratio = bar(found, "requests per second, servemark ÷ wrk, get, 16 connections")
+    assert (ratio.found, ratio.holds) == (said, holds)
 
 
 def test_the_stall_is_judged_by_its_share_alone() -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
+from servemark.engines import Assignment
 from servemark.plan.calibration import (
     CONSERVATION_CONNECTIONS,
     CONSERVATION_RATE_PER_S,
@@ -12,8 +15,9 @@ from servemark.plan.calibration import (
 from servemark.records import Cell, Closed, Open
 from servemark.records.calibration import Conservation, SpeedRun
 from servemark.run.calibration.stand import Stand
-from servemark.run.generators import Seen
+from servemark.run.generators import Generator, Seen
 from servemark.run.truth import LIGHT
+from servemark.run.undisturbed import Undisturbed
 from servemark.samples import ENDINGS
 from servemark.units import NS_PER_S
 
@@ -54,6 +58,7 @@ def speeds_of(stand: Stand) -> list[SpeedRun]:
         if workload != "get" or not generator.uploads_only
     ]
     stand.watcher.begin("Speed", len(turns))
+    quiet = Undisturbed({*stand.cores.server, *stand.cores.engine}, stand.extent.speed_repeats)
     found = []
     with stand.server(LIGHT) as server:
         for number, workload, connections, generator in turns:
@@ -61,10 +66,18 @@ def speeds_of(stand: Stand) -> list[SpeedRun]:
             stand.watcher.doing(f"{cell}, {generator.name}")
             load = Closed(connections=connections)
             assignment = stand.assignment(server.endpoint, workload, load, stand.extent.speed_s)
-            seen = stand.load(generator, assignment, cell)
+            seen = quiet.found(partial(_watched, stand, generator, assignment, cell, quiet))
             if seen is not None:
                 found.append(_speed(assignment.cell, number, generator.name, seen))
+    stand.note("Speed", quiet)
     return found
+
+
+def _watched(
+    stand: Stand, generator: Generator, assignment: Assignment, cell: str, quiet: Undisturbed
+) -> Seen | None:
+    with quiet.watched():
+        return stand.load(generator, assignment, cell)
 
 
 def _speed(cell: Cell, number: int, generator: str, seen: Seen) -> SpeedRun:

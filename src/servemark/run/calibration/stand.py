@@ -21,6 +21,7 @@ from servemark.records import Cell, Closed, Cores, Endpoint, Exclusion, Open, Wo
 from servemark.records.calibration import Pauses
 from servemark.run.generators import Generator, Native, Seen
 from servemark.run.truth import TruthServer
+from servemark.run.undisturbed import Undisturbed
 from servemark.stats.calibration import REFERENCE
 from servemark.stats.pauses import pauses_of
 from servemark.units import seconds_to_ns
@@ -98,6 +99,12 @@ class Stand:
             return None
         return seen
 
+    def note(self, which: str, quiet: Undisturbed) -> None:
+        """Write down how often that was."""
+        said = quiet.note()
+        if said is not None:
+            self.notes.append(f"{which}: {said}")
+
     def pauses(self) -> Pauses:
         """How long the engine's core, which the calling thread is pinned to, stands still for a
         thread of the priority that generators have."""
@@ -108,22 +115,29 @@ class Stand:
             time.sleep(REST_S)
         return pauses_of(np.concatenate(found), seconds_to_ns(LOOK_S) * len(found))
 
-    def server(self, delay: str, stall_after_ns: int | None = None) -> TruthServer:
-        """A freshly started truth server with that delay, on its core."""
-        core = self.cores.server[0]
-        return TruthServer(delay, self._scratch, core, self._bench.environment, stall_after_ns)
+    def server(self, delay: str, stall_after_ns: int | None = None, part: int = 0) -> TruthServer:
+        """A freshly started truth server with that delay, on its core. Each part of a load has
+        delays of its own."""
+        core, environment = self.cores.server[0], self._bench.environment
+        return TruthServer(delay, self._scratch, core, environment, stall_after_ns, part)
 
     def assignment(
-        self, endpoint: Endpoint, workload: Workload, load: Closed | Open, duration_s: float
+        self,
+        endpoint: Endpoint,
+        workload: Workload,
+        load: Closed | Open,
+        duration_s: float,
+        part: int = 0,
     ) -> Assignment:
-        """A load of that workload on it, with the whole corpus in turn."""
+        """A load of that workload on it, with the whole corpus in turn; each part of a load has
+        arrivals of its own."""
         cell = Cell(workload=workload, load=load)
         pictures = self._bench.pictures
         return Assignment(
             endpoint=endpoint,
             cell=cell,
             requests=requests_of(workload, pictures),
-            schedule=schedule_of(cell, seconds_to_ns(duration_s), len(pictures), SEED),
+            schedule=schedule_of(cell, seconds_to_ns(duration_s), len(pictures), SEED, part),
             duration_s=duration_s,
             cores=self.cores.engine,
             scratch=self._scratch,
