@@ -17,7 +17,12 @@ NOTHING, MUCH, MORE = 0, 10**12, 10**18
     [
         ([NOTHING], 9, 1, None),
         ([MUCH, MUCH, NOTHING], 9, 3, "done again: 2. So disturbed, and counted all the same: 0."),
-        ([MORE, MUCH] + [MORE] * 2, 9, 2, "again: 3. So disturbed, and counted all the same: 1."),
+        (
+            [MORE, MUCH, MORE, MORE],
+            9,
+            2,
+            "done again: 3. So disturbed, and counted all the same: 1.",
+        ),
         ([MORE, MUCH], 1, 2, "done again: 1. So disturbed, and counted all the same: 1."),
         ([MUCH, MORE], 1, 1, "done again: 1. So disturbed, and counted all the same: 1."),
         ([MUCH], 0, 1, "done again: 0. So disturbed, and counted all the same: 1."),

@@ -6,7 +6,6 @@ from functools import partial
 
 import numpy as np
 
-from servemark.engines import Assignment
 from servemark.plan.calibration import (
     CONSERVATION_CONNECTIONS,
     CONSERVATION_RATE_PER_S,
@@ -15,7 +14,7 @@ from servemark.plan.calibration import (
 from servemark.records import Cell, Closed, Open
 from servemark.records.calibration import Conservation, SpeedRun
 from servemark.run.calibration.stand import Stand
-from servemark.run.generators import Generator, Seen
+from servemark.run.generators import Seen
 from servemark.run.truth import LIGHT
 from servemark.run.undisturbed import Undisturbed
 from servemark.samples import ENDINGS
@@ -66,18 +65,11 @@ def speeds_of(stand: Stand) -> list[SpeedRun]:
             stand.watcher.doing(f"{cell}, {generator.name}")
             load = Closed(connections=connections)
             assignment = stand.assignment(server.endpoint, workload, load, stand.extent.speed_s)
-            seen = quiet.found(partial(_watched, stand, generator, assignment, cell, quiet))
+            seen = quiet.found(quiet.watched()(partial(stand.load, generator, assignment, cell)))
             if seen is not None:
                 found.append(_speed(assignment.cell, number, generator.name, seen))
     stand.note("Speed", quiet)
     return found
-
-
-def _watched(
-    stand: Stand, generator: Generator, assignment: Assignment, cell: str, quiet: Undisturbed
-) -> Seen | None:
-    with quiet.watched():
-        return stand.load(generator, assignment, cell)
 
 
 def _speed(cell: Cell, number: int, generator: str, seen: Seen) -> SpeedRun:

@@ -100,7 +100,7 @@ class Stand:
         return seen
 
     def note(self, which: str, quiet: Undisturbed) -> None:
-        """Write down how often that was."""
+        """Write down which of these loads were done again, and which disturbed all the same."""
         said = quiet.note()
         if said is not None:
             self.notes.append(f"{which}: {said}")

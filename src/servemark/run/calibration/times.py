@@ -26,7 +26,7 @@ from servemark.run.truth import (
     shortest_way,
 )
 from servemark.run.undisturbed import Undisturbed
-from servemark.stats import describe, lag_ns
+from servemark.stats import describe, lag_ns, response_ns
 from servemark.stats.calibration import compare, finest, over_rounds, stalled_response_ns
 from servemark.units import NS_PER_S, seconds_to_ns
 
@@ -239,12 +239,12 @@ class _IncompleteError(EngineError):
 
 
 def _figures(seen: Sequence[Seen]) -> Mapping[str, float]:
-    """What a generator says of one load; of several, what it makes of all their requests."""
+    """What a generator says of one load; of several open loops, of all their requests together."""
     if len(seen) == 1:
         return seen[0].figures
-    times_ns = [each.times_ns for each in seen if each.times_ns is not None]
-    assert len(times_ns) == len(seen)
-    return figures_from(np.concatenate(times_ns))
+    samples = [each.samples for each in seen if each.samples is not None]
+    assert len(samples) == len(seen)
+    return figures_from(np.concatenate([response_ns(each) for each in samples]))
 
 
 def _share(parts: Sequence[tuple[int, int]]) -> float | None:

@@ -38,8 +38,6 @@ class Seen:
     images: int
     """How many different requests it sends in turn."""
     samples: Samples | None = None
-    times_ns: NDArray[np.int64] | None = None
-    """What ``figures`` are of, one entry a complete response, where it keeps them."""
     waited_ns: int | None = None
     """How long it was ready to run while something else had its core, where that is known."""
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from servemark.catalog.manifests import Need
 from servemark.engines import Assignment, LoadEngine
 from servemark.engines.native import NativeEngine
 from servemark.engines.wrk import WrkEngine
 from servemark.records import Closed, LoadResult
 from servemark.run.generators.base import Seen, figures_from
+from servemark.samples import Samples
 from servemark.stats import response_ns, service_ns
 from servemark.stats.calibration import FIGURES, OWN, REFERENCE, REFERENCE_FORMATTING
 
@@ -27,12 +26,11 @@ class Native:
     def load(self, assignment: Assignment) -> Seen:
         """Closed loop: figures of the service time; open loop: of the response time."""
         loaded = self._engine.run(assignment)
-        if loaded.samples is None:
-            return _seen(assignment, loaded.result, {})
-        closed = isinstance(assignment.cell.load, Closed)
-        times_ns = (service_ns if closed else response_ns)(loaded.samples)
-        seen = _seen(assignment, loaded.result, figures_from(times_ns))
-        return replace(seen, samples=loaded.samples, times_ns=times_ns)
+        figures = {}
+        if loaded.samples is not None:
+            closed = isinstance(assignment.cell.load, Closed)
+            figures = figures_from((service_ns if closed else response_ns)(loaded.samples))
+        return _seen(assignment, loaded.result, figures, loaded.samples)
 
 
 class Wrk:
@@ -55,7 +53,7 @@ class Wrk:
             known = stated.percentiles_ns
             figures = {name: float(known[name]) for name in FIGURES if name in known}
             figures["mean"] = stated.mean_ns
-        return _seen(assignment, result, figures)
+        return _seen(assignment, result, figures, None)
 
 
 class WrkFormatting(Wrk):
@@ -66,7 +64,9 @@ class WrkFormatting(Wrk):
     formats_each = True
 
 
-def _seen(assignment: Assignment, result: LoadResult, figures: dict[str, float]) -> Seen:
+def _seen(
+    assignment: Assignment, result: LoadResult, figures: dict[str, float], samples: Samples | None
+) -> Seen:
     work = result.work
     return Seen(
         requests=result.counts.answered,
@@ -75,5 +75,6 @@ def _seen(assignment: Assignment, result: LoadResult, figures: dict[str, float])
         busy_ns=result.engine_cpu_ns if work is None else work.busy_ns,
         figures=figures,
         images=len(assignment.requests),
+        samples=samples,
         waited_ns=None if work is None else work.waited_ns,
     )
